@@ -1,0 +1,1 @@
+"""Compiled kernels of stressd: a concurrent maple tree in shared memory."""

@@ -1,0 +1,107 @@
+"""Where every shared word lies: one arena of uint64 words, reserved once, never moved.
+
+    header      constants of the arena, then one line each for the words that change
+    trees       TREES_MAX blocks of TREE_WORDS
+    announce    SLOTS_MAX lines, one per slot: the epoch its thread has pinned, or IDLE
+    slots       SLOTS_MAX blocks of SLOT_WORDS: what one thread at a time owns and writes
+    pool        nodes, in chunks of CHUNK_WORDS that hold leaves or inner nodes
+
+A *slot* is the seat of one thread (a worker, or one call of the Python library). All that a
+thread writes often stands in its own slot, so no two threads write one line; adjacent lines
+are prefetched in pairs, hence 128 bytes a line.
+
+Only layout facts live here, each with an assertion of what it relies on. The memory is
+reserved, not used: a slot or a chunk costs pages when it is touched.
+"""
+
+import numpy as np
+
+WORD_BYTES = 8
+LINE_WORDS = 16  # 128 bytes: two cache lines, the unit of adjacent-line prefetch
+
+# -- header ------------------------------------------------------------------------------
+HEADER = 0
+HEADER_MAGIC = 0
+HEADER_LAYOUT = 1
+HEADER_WORDS = 2  # length of the arena in words
+HEADER_POISON = 3  # 1: freed nodes are filled with TRAP references and POISON values
+HEADER_LEAF_STACK = 4  # word index of the free stack of leaves
+HEADER_INNER_STACK = 5  # word index of the free stack of inner nodes
+HEADER_BACKLOG_MAX = 6  # soft bound on limbo entries of one slot
+HEADER_TRAP = 7  # word index of the permanent TRAP leaf
+EPOCH_GLOBAL = 1 * LINE_WORDS
+ARENA_LOCK = 2 * LINE_WORDS
+ARENA_NEXT = 2 * LINE_WORDS + 1  # first word of the pool that no chunk covers yet
+ARENA_LEAF_FREE = 2 * LINE_WORDS + 2  # entries on the free stack of leaves
+ARENA_INNER_FREE = 2 * LINE_WORDS + 3
+ARENA_LEAF_CARVED = 2 * LINE_WORDS + 4  # leaves carved from chunks so far ("acquired")
+ARENA_INNER_CARVED = 2 * LINE_WORDS + 5
+FAULT = 3 * LINE_WORDS  # the seeded fault that is switched on, 0 for none
+CONTROL = 4 * LINE_WORDS  # 0: run; 1: stop. Every wait polls it
+MAGIC = 0x5354524553534431  # "STRESSD1"
+LAYOUT_VERSION = 1
+
+# -- trees -------------------------------------------------------------------------------
+TREES = 64 * LINE_WORDS
+TREES_MAX = 4096
+TREE_WORDS = 8 * LINE_WORDS
+TREE_ROOT = 0  # reference of the root node, or 0: the only word of its line that changes
+TREE_FLAGS = 1
+TREE_ID = 2
+TREE_ENTRIES_AT = 1 * LINE_WORDS  # addresses of the structure's entry points, by Verb
+TREE_VERSION = 2 * LINE_WORDS  # odd while a write is being published
+TREE_LOCK = 3 * LINE_WORDS
+TREE_COUNT = 3 * LINE_WORDS + 1  # entries; this line is written under the lock alone
+TREE_HEIGHT = 3 * LINE_WORDS + 2
+TREE_LEAVES = 3 * LINE_WORDS + 3
+TREE_INNERS = 3 * LINE_WORDS + 4
+TREE_STATS = 4 * LINE_WORDS  # restructures by kind, see maple/decide.py
+FLAG_GAPS = 1
+
+# -- announcements -----------------------------------------------------------------------
+SLOTS_MAX = 256
+ANNOUNCE = TREES + TREES_MAX * TREE_WORDS
+
+# -- slots -------------------------------------------------------------------------------
+SLOTS = 1 << 20
+SLOT_WORDS = 1 << 20
+SLOT_STOP = 0  # written by the supervisor: 1 ends this thread's slice
+SLOT_BEAT = 1 * LINE_WORDS  # written by the thread: operations begun, for the watchdog
+RESULT = 2 * LINE_WORDS  # results of the last entry point called
+RESULT_FIRST = RESULT
+RESULT_LAST = RESULT + 1
+RESULT_VALUE = RESULT + 2
+RESULT_VERSION = RESULT + 3  # version the answer was valid at (gap search, writes)
+RESULT_TRIES = RESULT + 4  # optimistic tries beyond the first
+SLOT_PRNG = 3 * LINE_WORDS
+SLOT_NODES = 4 * LINE_WORDS  # node accounting, see arena.py
+SLOT_PATHS = 8 * LINE_WORDS  # the writer's path, see maple/walk.py
+SLOT_SCRATCH = 32 * LINE_WORDS  # buffers of one restructuring write, see maple/edit.py
+SLOT_LEAF_CACHE = 1 << 12
+SLOT_INNER_CACHE = SLOT_LEAF_CACHE + (1 << 11)
+SLOT_READY = SLOT_INNER_CACHE + (1 << 11)  # expired references on their way to the cache
+CACHE_MAX = 1 << 11
+READY_MAX = 1 << 11
+SLOT_WORKER = 1 << 14  # from here to SLOT_LIMBO: the worker's own words, see worker blocks
+SLOT_LIMBO = 1 << 19
+LIMBO_MAX = 1 << 18
+SLOT_STAMPS = SLOT_LIMBO + LIMBO_MAX
+
+# -- pool --------------------------------------------------------------------------------
+POOL = SLOTS + SLOTS_MAX * SLOT_WORDS
+CHUNK_WORDS = 1 << 18  # 2 MiB: one huge page
+LEAF_WORDS = 32
+INNER_WORDS = 48  # a leaf's shape, then one line of gaps
+ARENA_WORDS_MAX = 1 << 33  # 64 GiB
+
+assert ANNOUNCE + SLOTS_MAX * LINE_WORDS <= SLOTS, "announcements run into the slots"
+assert SLOT_READY + READY_MAX <= SLOT_WORKER < SLOT_LIMBO
+assert SLOT_STAMPS + LIMBO_MAX <= SLOT_WORDS, "the limbo does not fit its slot"
+assert POOL % CHUNK_WORDS == 0, "chunks must be huge-page aligned"
+assert LEAF_WORDS % 8 == 0 and INNER_WORDS % 8 == 0, "nodes start on a 64-byte line"
+
+# uint64 constants: a bare int beside a uint64 would make numba compute in int64
+U0 = np.uint64(0)
+U1 = np.uint64(1)
+U2 = np.uint64(2)
+UMAX = np.uint64(0xFFFFFFFFFFFFFFFF)
