@@ -1,0 +1,209 @@
+"""Sixteen words at once: compare, shift, fill and reduce one group of a node.
+
+A node is two or three groups of 16 words (128 bytes), each 64-byte aligned: pivots (lane 0
+is the generation word), slots, and the gaps of an inner node. LLVM turns each function into
+a few vector instructions where the processor has AVX-512 or AVX2, and into scalar code of the
+same meaning elsewhere. No plain loop that numba compiles is as fast: 34 .. 150 ns a lookup
+against 4 .. 25 (measured).
+
+Safety: `plain` reads are for words that are immutable once published, or private. Gaps change
+under readers, so their group is read `volatile`: the compiler may neither repeat nor move the
+read, and the version word tells whether it was torn.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from stressd_kernels.door_native import I32, I64, _word
+
+LANES = 16
+MASK = ir.IntType(LANES)
+VECTOR = ir.VectorType(I64, LANES)
+IOTA = ir.Constant(VECTOR, list(range(LANES)))
+KEY_MAX = (1 << 64) - 1
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    undefined = ir.Constant(VECTOR, ir.Undefined)
+    single = builder.insert_element(undefined, value, ir.Constant(I32, 0))
+    zeros = ir.Constant(ir.VectorType(I32, LANES), [0] * LANES)
+    return builder.shuffle_vector(single, undefined, zeros)
+
+
+def _constant(value: int) -> Any:
+    return ir.Constant(VECTOR, [value] * LANES)
+
+
+def _read(builder: Any, pointer: Any, align: int = 64, volatile: bool = False) -> Any:
+    vector = builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=align, typ=VECTOR)
+    if volatile:
+        vector.volatile = True
+        vector.opname = "load volatile"
+    return vector
+
+
+def _write(builder: Any, vector: Any, pointer: Any) -> None:
+    builder.store(vector, builder.bitcast(pointer, VECTOR.as_pointer()), align=64)
+
+
+def _mask(builder: Any, condition: Any) -> Any:
+    return builder.zext(builder.bitcast(condition, MASK), I64)
+
+
+def _popcount(builder: Any, bits: Any) -> Any:
+    shape = ir.FunctionType(I64, [I64])
+    function = cgutils.get_or_insert_function(builder.module, shape, "llvm.ctpop.i64")
+    return builder.call(function, [bits])
+
+
+def _largest(builder: Any, vector: Any) -> Any:
+    shape = ir.FunctionType(I64, [VECTOR])
+    name = "llvm.vector.reduce.umax.v16i64"
+    return builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [vector])
+
+
+@intrinsic
+def lanes_below(typingctx, words, node, key):  # type: ignore[no-untyped-def]
+    """Count the pivots of `node` below `key`: the slot whose inclusive range holds the key.
+
+    words   uint64[::1], the arena; node: word index of a node, 64-byte aligned
+    return  0 .. 15. Unused pivots are 2**64 - 1, which no key exceeds, so they never count.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
+        below = _mask(builder, builder.icmp_unsigned("<", pivots, _splat(builder, args[2])))
+        return _popcount(builder, builder.and_(below, ir.Constant(I64, 0xFFFE)))
+
+    return types.int64(words, types.int64, types.uint64), codegen
+
+
+@intrinsic
+def lanes_zero(typingctx, words, index):  # type: ignore[no-untyped-def]
+    """Return a 16-bit mask of the zero words among words[index : index + 16]."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        group = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
+        return _mask(builder, builder.icmp_unsigned("==", group, _constant(0)))
+
+    return types.uint64(words, types.int64), codegen
+
+
+@intrinsic
+def lanes_at_least(typingctx, words, index, bound):  # type: ignore[no-untyped-def]
+    """Return a 16-bit mask of the words >= bound among words[index : index + 16] (volatile)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        group = _read(builder, pointer, volatile=True)
+        return _mask(builder, builder.icmp_unsigned(">=", group, _splat(builder, args[2])))
+
+    return types.uint64(words, types.int64, types.uint64), codegen
+
+
+@intrinsic
+def lanes_largest(typingctx, words, index):  # type: ignore[no-untyped-def]
+    """Return the largest of words[index : index + 16]."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        return _largest(builder, _read(builder, pointer))
+
+    return types.uint64(words, types.int64), codegen
+
+
+@intrinsic
+def lanes_fill(typingctx, words, index, value):  # type: ignore[no-untyped-def]
+    """Set words[index : index + 16] of a private node to `value`."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        _write(builder, _splat(builder, args[2]), pointer)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, types.uint64), codegen
+
+
+@intrinsic
+def lanes_copy(typingctx, words, target, source):  # type: ignore[no-untyped-def]
+    """Copy 16 words from words[source] to words[target], a private node."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        array_type, words_, target_, source_ = signature.args[0], *args
+        group = _read(builder, _word(context, builder, array_type, words_, source_))
+        _write(builder, group, _word(context, builder, array_type, words_, target_))
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, types.int64), codegen
+
+
+@intrinsic
+def lanes_splice(typingctx, words, target, source, keep, shift):  # type: ignore[no-untyped-def]
+    """Copy a leaf with its entries from `keep` on moved by `shift` slots.
+
+    Slots below `keep` and their pivots stay; slot j >= keep comes from slot j + shift of the
+    source (shift > 0 pulls left over replaced slots, shift < 0 makes room); what is pulled in
+    from beyond the end becomes unused (pivot 2**64 - 1, slot 0). The lanes between, where room
+    was made, hold rubbish that the caller overwrites. words[target] is the caller's too.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        array_type = signature.args[0]
+        words_, target_, source_, keep_, shift_ = args
+
+        def at(index: Any, offset: int) -> Any:
+            place = builder.add(index, ir.Constant(I64, offset))
+            return _word(context, builder, array_type, words_, place)
+
+        last = _splat(builder, builder.sub(ir.Constant(I64, LANES - 1), shift_))
+        # Lane j of the pivot group holds pivot j - 1, hence <= there and < for the slots.
+        for offset, stays, unused in ((0, "<=", KEY_MAX), (LANES, "<", 0)):
+            stay = _read(builder, at(source_, offset))
+            move = _read(builder, at(builder.add(source_, shift_), offset), align=8)
+            kept = builder.icmp_signed(stays, IOTA, _splat(builder, keep_))
+            group = builder.select(kept, stay, move)
+            beyond = builder.icmp_signed(">", IOTA, last)
+            group = builder.select(beyond, _constant(unused), group)
+            _write(builder, group, at(target_, offset))
+        return context.get_dummy_value()
+
+    numbers = [types.int64] * 4
+    return types.void(words, *numbers), codegen
+
+
+@intrinsic
+def lanes_null_gap(typingctx, words, leaf, low, high):  # type: ignore[no-untyped-def]
+    """Return the length in keys of the longest NULL range of a leaf that spans [low, high].
+
+    Unused slots are NULL too, but their pivots are clipped to `high`, so they have no length.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        array_type = signature.args[0]
+        words_, leaf_, low_, high_ = args
+
+        def at(offset: int) -> Any:
+            place = builder.add(leaf_, ir.Constant(I64, offset))
+            return _word(context, builder, array_type, words_, place)
+
+        bound = _splat(builder, high_)
+        before = _read(builder, at(0))  # lane j: last key before slot j
+        before = builder.insert_element(
+            before, builder.sub(low_, ir.Constant(I64, 1)), ir.Constant(I32, 0)
+        )
+        ends = _read(builder, at(1), align=8)  # lane j: last key of slot j
+        ends = builder.insert_element(ends, high_, ir.Constant(I32, LANES - 1))
+        ends = builder.select(builder.icmp_unsigned("<", ends, bound), ends, bound)
+        clipped = builder.select(builder.icmp_unsigned("<", before, bound), before, bound)
+        first = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] + [0] * (LANES - 1))
+        before = builder.select(first, before, clipped)  # low - 1 may wrap: lane 0 is exact
+        lengths = builder.sub(ends, before)
+        slots = _read(builder, at(LANES))
+        null = builder.icmp_unsigned("==", slots, _constant(0))
+        return _largest(builder, builder.select(null, lengths, _constant(0)))
+
+    return types.uint64(words, types.int64, types.uint64, types.uint64), codegen

@@ -1,0 +1,160 @@
+"""Limbo: where unlinked nodes wait for their readers, and how they come back.
+
+Each slot has a ring of references and, beside it, of the epoch stamps of protocol E. Only the
+slot's own thread touches them, so they need no ordering of their own: what makes reuse safe
+is E7, asked for each reference before it leaves the ring.
+
+An entry is one node, or the root of a whole subtree (SUBTREE_BIT) that was unlinked with it:
+its children are pushed to a small stack as the node is freed, so that no operation ever frees
+more than its budget.
+
+Bounds: at most FREE_PER_OP nodes are freed by one operation (FREE_WHEN_FULL when the ring is
+half full); announcements are scanned once per ADVANCE_EVERY retirements. When the ring has no
+room for what one write can retire, the write answers BACKLOG and changes nothing.
+"""
+
+import numpy as np
+
+from stressd_kernels.arena import NODES_RETIRED, node_free
+from stressd_kernels.door import kernel, kernel_inline, load_relaxed
+from stressd_kernels.epoch import epoch_expired, epoch_stamp, epoch_try_advance
+from stressd_kernels.layout import (
+    HEADER_BACKLOG_MAX,
+    LIMBO_MAX,
+    READY_MAX,
+    SLOT_LIMBO,
+    SLOT_NODES,
+    SLOT_READY,
+    SLOT_STAMPS,
+    U0,
+    U1,
+)
+from stressd_kernels.lock import OK
+from stressd_kernels.refs import LEAF_BIT, NODE_MASK, SUBTREE_BIT
+from stressd_kernels.status import Status
+
+# words of a slot; all written by the slot's thread alone
+LIMBO_HEAD = SLOT_NODES + 16  # entries ever taken out
+LIMBO_TAIL = SLOT_NODES + 17  # entries ever put in
+LIMBO_SINCE = SLOT_NODES + 18  # retirements since the last scan of the announcements
+READY_COUNT = SLOT_NODES + 19
+EPOCH_ADVANCES = SLOT_NODES + 20
+BACKLOG_WAITS = SLOT_NODES + 21
+
+RING_MASK = np.uint64(LIMBO_MAX - 1)
+RETIRE_MOST = np.uint64(512)  # the most entries that one write puts in
+ADVANCE_EVERY = np.uint64(512)
+FREE_PER_OP = 16
+FREE_WHEN_FULL = 64
+BACKLOG = np.uint64(Status.BACKLOG)
+
+assert LIMBO_MAX & (LIMBO_MAX - 1) == 0
+assert READY_MAX >= 16 * 16, "a subtree of any height must fit the stack of the ready"
+
+
+@kernel_inline
+def limbo_put(words, slot, ref, stamp):
+    """Put one unlinked reference into the slot's limbo; `limbo_room` has made room."""
+    tail = words[slot + LIMBO_TAIL]
+    place = np.int64(tail & RING_MASK)
+    words[slot + SLOT_LIMBO + place] = ref
+    words[slot + SLOT_STAMPS + place] = stamp
+    words[slot + LIMBO_TAIL] = tail + U1
+    words[slot + LIMBO_SINCE] += U1
+
+
+@kernel_inline
+def limbo_retire(words, slot, ref):
+    """Stamp one unlinked node and put it into the slot's limbo."""
+    limbo_put(words, slot, ref, epoch_stamp(words))
+    words[slot + NODES_RETIRED] += U1
+
+
+@kernel_inline
+def limbo_length(words, slot):
+    """Return the number of entries that wait."""
+    return words[slot + LIMBO_TAIL] - words[slot + LIMBO_HEAD]
+
+
+@kernel_inline
+def limbo_room(words, slot):
+    """Make room for what one write can retire: OK, or BACKLOG when readers hold everything.
+
+    Called unpinned and before the tree's lock is taken.
+    """
+    if limbo_length(words, slot) + RETIRE_MOST <= words[HEADER_BACKLOG_MAX]:
+        return OK
+    return limbo_press(words, slot)
+
+
+@kernel
+def limbo_press(words, slot):
+    """Try hard to free something: advance, free a batch; OK if there is room now."""
+    for _ in range(2):
+        if epoch_try_advance(words):
+            words[slot + EPOCH_ADVANCES] += U1
+    limbo_free(words, slot, int(RETIRE_MOST))
+    if limbo_length(words, slot) + RETIRE_MOST <= words[HEADER_BACKLOG_MAX]:
+        return OK
+    words[slot + BACKLOG_WAITS] += U1
+    return BACKLOG
+
+
+@kernel
+def limbo_collect(words, slot):
+    """Advance the epoch if it is time, and free a few nodes. After each write, unpinned."""
+    if words[slot + LIMBO_SINCE] >= ADVANCE_EVERY:
+        words[slot + LIMBO_SINCE] = U0
+        if epoch_try_advance(words):
+            words[slot + EPOCH_ADVANCES] += U1
+    full = limbo_length(words, slot) > (words[HEADER_BACKLOG_MAX] >> U1)
+    limbo_free(words, slot, FREE_WHEN_FULL if full else FREE_PER_OP)
+
+
+@kernel
+def limbo_free(words, slot, budget):
+    """Free up to `budget` nodes whose readers have left; return how many it freed."""
+    for done in range(budget):
+        ready = words[slot + READY_COUNT]
+        if ready > U0:
+            words[slot + READY_COUNT] = ready - U1
+            ref = words[slot + SLOT_READY + np.int64(ready - U1)]
+        else:
+            head = words[slot + LIMBO_HEAD]
+            if head == words[slot + LIMBO_TAIL]:
+                return done
+            place = np.int64(head & RING_MASK)
+            if not epoch_expired(words, words[slot + SLOT_STAMPS + place]):
+                return done
+            ref = words[slot + SLOT_LIMBO + place]
+            words[slot + LIMBO_HEAD] = head + U1
+        if ref & (SUBTREE_BIT | LEAF_BIT) == SUBTREE_BIT:
+            children_ready(words, slot, np.int64(ref & NODE_MASK))
+        node_free(words, slot, ref)
+    return budget
+
+
+@kernel
+def children_ready(words, slot, node):
+    """Push the children of an expired inner node, as subtrees, onto the stack of the ready."""
+    ready = np.int64(words[slot + READY_COUNT])
+    for child in range(16):
+        ref = load_relaxed(words, node + 16 + child)
+        if ref != U0:
+            words[slot + SLOT_READY + ready] = ref | SUBTREE_BIT
+            ready += 1
+    words[slot + READY_COUNT] = np.uint64(ready)
+
+
+@kernel
+def limbo_drain(words, slot):
+    """Free everything in the slot's limbo; return False if readers still hold some of it.
+
+    For quiescent moments: the end of a run, or the closing of a tree.
+    """
+    for _ in range(4):
+        if epoch_try_advance(words):
+            words[slot + EPOCH_ADVANCES] += U1
+        while limbo_free(words, slot, FREE_WHEN_FULL) > 0:
+            pass
+    return limbo_length(words, slot) == U0 and words[slot + READY_COUNT] == U0
