@@ -1,0 +1,1 @@
+"""Metrics: what a scrape says is what the samples say."""
