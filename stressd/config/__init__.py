@@ -1,0 +1,1 @@
+"""Configuration: YAML in, one frozen `Config` out, or every problem of the file with its place."""
