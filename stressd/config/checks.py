@@ -1,7 +1,7 @@
 """What no single field can know: rules between keys, and what this machine must have.
 
-A check is a function from a configuration to troubles, each with the path of the key that the
-user would change. A new rule is one function and its name in CHECKS.
+A rule is a function from a configuration to troubles, each with the path of the key that the
+user would change. A new rule is one function and its name in RULES.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
-from stressd_kernels.ops.catalog import OPS
-
 from stressd import limits
 from stressd.config.document import Path
 from stressd.config.model import Config, Maps, Recording, Synthetic
 from stressd.config.recordings import shipped_recordings
 from stressd.config.units import Size
+from stressd_kernels.ops.catalog import OPS
 
 _OPS = {op.name: op for op in OPS}
 
@@ -30,7 +29,7 @@ class Trouble(NamedTuple):
     at_key: bool = False  # the key itself is at fault, not its value
 
 
-Check = Callable[[Config], Iterator[Trouble]]
+Rule = Callable[[Config], Iterator[Trouble]]
 
 
 def operations_fit(config: Config) -> Iterator[Trouble]:
@@ -81,12 +80,14 @@ def cells_fit_keys(config: Config) -> Iterator[Trouble]:
     source = config.source
     if isinstance(source, Synthetic) and source.entries * source.cell.bytes > limits.KEY_SPACE:
         largest = 1 << (limits.KEY_SPACE // source.entries).bit_length() - 1
-        message = f"is too much for {source.entries} entries in 2^64 keys; at most {Size.of(largest)}"
+        message = (
+            f"is too much for {source.entries} entries in 2^64 keys; at most {Size.of(largest)}"
+        )
         yield Trouble(("source", "cell"), message)
 
 
-def times_are_ordered(config: Config) -> Iterator[Trouble]:
-    """A run has slices, and a stall is longer than any of them."""
+def slices_fit_run(config: Config) -> Iterator[Trouble]:
+    """A run consists of slices."""
     run = config.run
     if run.slice >= run.duration:
         yield Trouble(("run", "slice"), f"must be shorter than run.duration, {run.duration}")
@@ -120,7 +121,8 @@ def process_is_readable(config: Config) -> Iterator[Trouble]:
 
 def read_maps(pid: int | str) -> bytes:
     """The beginning of a process's mappings."""
-    return FilePath(f"/proc/{pid}/maps").open("rb").read(1)
+    with open(f"/proc/{pid}/maps", "rb") as maps:
+        return maps.read(1)
 
 
 def inputs_are_readable(config: Config) -> Iterator[Trouble]:
@@ -157,15 +159,20 @@ def _unreadable(file: FilePath) -> str:
     return ""
 
 
-CHECKS: tuple[Check, ...] = (
+RULES: tuple[Rule, ...] = (
     operations_fit,
     names_differ,
     threads_have_slots,
     series_are_few,
     cells_fit_keys,
-    times_are_ordered,
+    slices_fit_run,
     maps_say_whose,
     process_is_readable,
     inputs_are_readable,
     output_is_folder,
 )
+
+
+def check(config: Config) -> Iterator[Trouble]:
+    """Ask every rule."""
+    return (trouble for rule in RULES for trouble in rule(config))

@@ -24,11 +24,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import yaml
 
 from stressd import limits
-from stressd.config.scalars import Scalar, read_plain
+from stressd.config.scalars import Scalar, is_safe, read_plain
 from stressd.config.syntax import compose, refuse
 from stressd.errors import BadConfig, Problem
 
@@ -56,8 +57,9 @@ class Document:
     """One file, read."""
 
     file: str
+    raw: bytes
     text: str
-    data: object = None
+    data: Any = None
     places: dict[Path, Place] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     troubled: set[Path] = field(default_factory=set)  # values that could not be read
@@ -69,6 +71,24 @@ class Document:
         at_key = at_key and known == path
         line, column = (place.key_line, place.key_column) if at_key else (place.line, place.column)
         return Problem(self.file, line, column, dotted(path), message, got)
+
+    def override(self, path: Path, text: str) -> None:
+        """Put a value of the command line in the place of the file's, be that right or wrong."""
+        self.troubled.discard(path)
+        self.problems = [found for found in self.problems if found.path != dotted(path)]
+        parent = self.data
+        for step in path[:-1]:
+            if not isinstance(parent, dict):
+                return  # whatever stands there instead is reported anyway
+            parent = parent.setdefault(step, {})
+        if isinstance(parent, dict):
+            parent[path[-1]] = read_plain(text) if is_safe(text) else text
+            got = f"{shorten(text)} on the command line"
+            self.places[path] = Place(0, 0, 0, 0, got)
+
+    def has_inside(self, path: Path) -> bool:
+        """Whether the list or mapping at `path` has anything in it."""
+        return any(len(other) > len(path) and other[: len(path)] == path for other in self.places)
 
     def got(self, path: Path) -> str:
         """What the file has at `path`."""
@@ -94,12 +114,13 @@ def shorten(value: object) -> str:
 
 def read_document(file: str, env: Mapping[str, str] = os.environ) -> Document:
     """Read a file, or raise BadConfig when there is nothing to go on with."""
-    text = _decode(file, _read_bytes(file))
-    document = Document(file, text)
+    raw = _read_bytes(file)
+    text = _decode(file, raw)
+    document = Document(file, raw, text)
     node = compose(file, text)
     if node is None:
         raise refuse(file, 1, 1, "is empty; a configuration begins with `version: 1`")
-    _Reader(document, env).read(node, (), node)
+    document.data = _Reader(document, env).read(node, (), node)
     return document
 
 
@@ -134,6 +155,12 @@ def _place(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
+def _collection(node: yaml.Node) -> str:
+    if isinstance(node, yaml.SequenceNode):
+        return "a list" if node.value else "[]"
+    return "a mapping" if node.value else "{}"
+
+
 class _Reader:
     """Turns nodes into data, noting places and problems on the way."""
 
@@ -149,7 +176,7 @@ class _Reader:
             node.start_mark.column + 1,
             key.start_mark.line + 1,
             key.start_mark.column + 1,
-            "a list" if isinstance(node, yaml.SequenceNode) else "a mapping",
+            _collection(node),
         )
         self.nodes += 1
         if self.nodes > limits.CONFIG_NODES_MAX or len(path) > limits.CONFIG_DEPTH_MAX:

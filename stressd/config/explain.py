@@ -16,7 +16,7 @@ from typing import TypeGuard, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from stressd.config.document import Document, Path
+from stressd.config.document import Document, Path, dotted
 from stressd.config.fields import OP_NAMES
 from stressd.config.model import Config
 from stressd.errors import Problem
@@ -33,17 +33,22 @@ _SAID = {
     "string_too_long": "must have at most {max_length} characters",
     "string_unicode": "must be text that UTF-8 can hold",
     "finite_number": "must be finite",
-    "greater_than": "must be > {gt}",
+    "greater_than": "must be > {gt:g}",
     "greater_than_equal": "must be >= {ge}",
-    "less_than": "must be < {lt}",
+    "less_than": "must be < {lt:g}",
     "less_than_equal": "must be <= {le}",
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
     "dict_type": "must be a mapping of keys to values",
     "tuple_type": "must be a list, as [a, b]",
-    "too_short": "needs at least {min_length} of them",
-    "too_long": "can have at most {max_length} of them",
+    "too_short": "must not be empty",
+    "too_long": "can have at most {max_length} entries",
 }
+
+
+def paths_of(errors: Iterable[ErrorDetails]) -> Iterator[Path]:
+    """The paths of the values that pydantic found wrong."""
+    return (_follow(error["loc"])[0] for error in errors)
 
 
 def explain(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
@@ -52,7 +57,8 @@ def explain(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Prob
         path, model, variants = _follow(error["loc"])
         if error["type"].startswith("union_tag"):
             path = (*path, "kind")
-        if path not in document.troubled:
+        emptied = error["type"] == "too_short" and document.has_inside(path)
+        if path not in document.troubled and not emptied:  # by errors of its entries
             yield _problem(document, error, path, model, variants)
 
 
@@ -66,10 +72,10 @@ def _problem(
     kind, got = error["type"], document.got(path)
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
-        return document.problem(path, _unknown_key(str(path[-1]), model), at_key=True)
+        return document.problem(path, _unknown_key(path, model), at_key=True)
     if error["loc"][-1] == "[key]":
-        known = f"is not an operation{_nearest(str(path[-1]), OP_NAMES)}"
-        return document.problem(path, known, at_key=True)
+        near = _nearest(str(path[-1]), OP_NAMES) or f"; there are {', '.join(OP_NAMES)}"
+        return document.problem(path, f"is not an operation{near}", at_key=True)
     if kind == "value_error":
         return document.problem(path, str(context["error"]), got=got)
     if kind.startswith("union_tag") or kind == "literal_error":
@@ -92,7 +98,7 @@ def _follow(loc: tuple[int | str, ...]) -> tuple[Path, Model | None, dict[str, M
     for step in loc:
         if variants := _variants(shape):
             shape = variants[str(step)]
-        elif shape is not None:
+        elif step != "[key]" or _is_model(shape):
             model = shape if _is_model(shape) else None
             path = (*path, step)
             shape = _child(shape, step)
@@ -121,9 +127,10 @@ def _child(shape: object, step: int | str) -> object:
     return float if get_origin(shape) is dict else None
 
 
-def _unknown_key(key: str, model: Model | None) -> str:
+def _unknown_key(path: Path, model: Model | None) -> str:
+    key, here = str(path[-1]), re.sub(r"\d+(?=\])", "", dotted(path))
     known = list(model.model_fields) if model else []
-    homes = [home for home in _homes(Config) if home.rpartition(".")[2] == key]
+    homes = [home for home in _homes(Config) if home.rpartition(".")[2] == key and home != here]
     if near := _nearest(key, known):
         return f"is not a known key{near}"
     if 1 <= len(homes) <= 2:

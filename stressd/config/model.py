@@ -47,7 +47,9 @@ class Run(Frozen):
     """How long to run, from which seed, in which build."""
 
     name: fields.Name = Field(
-        default="run", description="Name of the run; the file's own when left out."
+        default="run",
+        description="Name of the run; that of the file when left out.",
+        json_schema_extra={"default": None},
     )
     duration: Annotated[
         Duration, between(Duration.of(limits.DURATION_MIN), Duration.of(limits.DURATION_MAX))
@@ -157,7 +159,7 @@ Source = Annotated[Synthetic | Maps | Recording, Field(discriminator="kind")]
 class UniformKeys(Frozen):
     """Every key is as likely as any other."""
 
-    kind: Literal["uniform"] = "uniform"
+    kind: Literal["uniform"]
 
 
 class ZipfianKeys(Frozen):
@@ -181,7 +183,7 @@ class Worker(Frozen):
         min_length=1,
         description="Operations and their relative weights, which need not add up to anything.",
     )
-    keys: Keys = Field(default=UniformKeys(), description="How keys are drawn.")
+    keys: Keys = Field(default=UniformKeys(kind="uniform"), description="How keys are drawn.")
     timing: Literal["sampled", "every"] = Field(
         default="sampled",
         description="Time one operation in 64, or every one (which costs throughput).",

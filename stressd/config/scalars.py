@@ -52,12 +52,14 @@ def read_plain(text: str) -> Scalar:
     return text
 
 
+def is_safe(text: str) -> bool:
+    """Whether every reader takes `text`, unquoted, for the same thing."""
+    return not _ZERO_LED.fullmatch(text)
+
+
 def is_text(text: str) -> bool:
-    """Whether `text`, unquoted, would be read as just that text."""
-    try:
-        return read_plain(text) == text
-    except ValueError:
-        return False
+    """Whether `text`, unquoted, is read as just that text."""
+    return is_safe(text) and read_plain(text) == text
 
 
 def _number(text: str) -> int | float:
