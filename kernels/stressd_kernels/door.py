@@ -17,7 +17,7 @@ if BUILD not in BUILDS:
     raise ImportError(f"STRESSD_BUILD must be one of {', '.join(BUILDS)} (got {BUILD!r})")
 CHECKING = BUILD == "checking"
 
-from stressd_kernels.door_native import (  # noqa: E402
+from stressd_kernels.door_native import (
     Entry,
     address_of,
     bits_set,

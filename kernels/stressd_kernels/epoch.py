@@ -119,7 +119,9 @@ def epoch_try_advance(words):
         if announced != IDLE and announced != current:
             return False
     following = epoch + U1
-    seen = compare_exchange(words, EPOCH_GLOBAL, epoch, following, "E6")  # pairs with E7 (epoch_expired)
+    seen = compare_exchange(
+        words, EPOCH_GLOBAL, epoch, following, "E6"
+    )  # pairs with E7 (epoch_expired)
     return seen == epoch
 
 

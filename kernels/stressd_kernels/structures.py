@@ -79,7 +79,9 @@ def structures() -> dict[str, Structure]:
 
 
 @kernel_inline
-def structure_call(words: Any, verb: Any, tree: Any, slot: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+def structure_call(
+    words: Any, verb: Any, tree: Any, slot: Any, a: Any, b: Any, c: Any, d: Any, e: Any
+) -> Any:
     """Ask the structure of `tree` for `verb`; UNSUPPORTED if its entry was not made ready.
 
     words  uint64[::1]; tree, slot: word indexes of their blocks; a .. e: uint64

@@ -1,0 +1,455 @@
+"""`MapleTree`: the concurrent tree as a Python class.
+
+Any number of threads may call any method at any time. Reads neither lock nor wait; writes take
+turns. Each call claims a slot of the arena, runs one compiled entry point without the GIL, and
+gives the slot back, so a tree that nobody is calling holds nothing up.
+"""
+
+import operator
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stressd_kernels.batch import load_batch, snapshot
+from stressd_kernels.door import driver, entry_call
+from stressd_kernels.epoch import epoch_pin, epoch_unpin
+from stressd_kernels.layout import (
+    INNER_WORDS,
+    LEAF_WORDS,
+    RESULT_FIRST,
+    RESULT_VALUE,
+    SLOT_WORKER,
+    TREE_COUNT,
+    TREE_HEIGHT,
+    TREE_INNERS,
+    TREE_LEAVES,
+    TREE_VERSION,
+    WORD_BYTES,
+)
+from stressd_kernels.maple import STRUCTURE
+from stressd_kernels.maple.check import Invariant
+from stressd_kernels.maple.dump import dump_lines
+from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
+from stressd_kernels.memory import Arena
+from stressd_kernels.status import KEY_MAX, RESERVED_BIT, VALUE_MAX, Status
+from stressd_kernels.structures import Verb
+
+MAX = KEY_MAX
+ALL = KEY_MAX  # "as many as there are"
+SCAN_BATCH = 512  # entries fetched at a time by `items`
+BACKLOG_PAUSE_S = 0.0005
+
+Entry = tuple[int, int, int]
+
+_default: Arena | None = None
+_default_lock = threading.Lock()
+
+
+def default_arena() -> Arena:
+    """Return the arena that trees share unless they are given another: 8 GiB of nodes.
+
+    Falls back to less address space where the system will not reserve that much.
+    """
+    global _default
+    with _default_lock:
+        capacity = 8 << 30
+        while _default is None:
+            try:
+                _default = Arena(capacity)
+            except MemoryError:
+                if capacity <= 64 << 20:
+                    raise
+                capacity //= 2
+        return _default
+
+
+class MapleTree:
+    """A map from ranges of keys to values that readers may use while it changes.
+
+    Keys are 0 .. 2**64 - 1, ranges are inclusive at both ends, values are 1 .. 2**63 - 1, and
+    None stands for "nothing there". A store overwrites whatever was in its range; entries are
+    never merged, even if adjacent ones have equal values.
+
+        tree = MapleTree()
+        tree.store(0x1000, 0x1FFF, 7)
+        tree.load(0x1234)                     # 7
+        tree.empty_area(0, 0xFFFF, 0x1000)    # 0: the lowest free 4,096 keys
+
+    gaps   keep track of free ranges, which `empty_area` and `allocate` need
+    arena  where the nodes live; all trees share one unless told otherwise
+
+    Arguments out of range raise ValueError, others than integers TypeError, both naming the
+    argument; a full arena raises MemoryError and leaves the tree as it was.
+    """
+
+    def __init__(self, gaps: bool = True, *, arena: Arena | None = None) -> None:
+        self._arena = arena or default_arena()
+        self._gaps = gaps
+        self._tree = self._arena.open_tree(gaps=gaps)
+
+    # -- reads -----------------------------------------------------------------------------
+
+    def load(self, index: int) -> int | None:
+        """Return the value at `index`, or None."""
+        return _value(self._ask(Verb.LOAD, _key("index", index))[0])
+
+    def load_many(self, indexes: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
+        """Return the values at `indexes` as uint64, 0 where there is nothing.
+
+        Sixteen searches are in flight at a time: much faster than single loads. Each answer is
+        right at some instant of the call; together they are not one instant.
+        """
+        keys = _keys("indexes", indexes)
+        values = np.empty(len(keys), np.uint64)
+        with self._arena.seated() as slot:
+            load_batch(self._arena.words, self._tree, slot, keys, values)
+        return values
+
+    def find(self, index: int, last: int = MAX) -> Entry | None:
+        """Return (first, last, value) of the first entry that ends at or after `index`.
+
+        None if it begins after `last`, or if there is none.
+        """
+        return self._entry(Verb.FIND, _key("index", index), _key("last", last))
+
+    def next(self, index: int) -> Entry | None:
+        """Return the entry after the one at `index` (after `index`, if nothing is there)."""
+        return self._entry(Verb.NEXT, _key("index", index))
+
+    def prev(self, index: int) -> Entry | None:
+        """Return the entry before the one at `index` (before `index`, if nothing is there)."""
+        return self._entry(Verb.PREV, _key("index", index))
+
+    def items(self, first: int = 0, last: int = MAX) -> Iterator[Entry]:
+        """Yield (first, last, value) of every entry that meets [first, last], ascending.
+
+        Between two steps the tree may change: each entry was there at some instant, and nothing
+        is skipped that was there throughout.
+        """
+        first, last = _range(first, last)
+        return self._items(first, last)
+
+    def _items(self, first: int, last: int) -> Iterator[Entry]:
+        while True:
+            batch = self._scan(first, last)
+            yield from batch
+            if len(batch) < SCAN_BATCH or batch[-1][1] >= last:
+                return
+            first = batch[-1][1] + 1
+
+    def _scan(self, first: int, last: int) -> list[Entry]:
+        words = self._arena.words
+        with self._arena.seated() as slot:
+            output = slot + SLOT_WORKER
+            arguments = (first, last, SCAN_BATCH, output)
+            count = int(
+                _invoke(words, self._address(Verb.SCAN), self._tree, slot, True, *_five(*arguments))
+            )
+            rows = words[output : output + 3 * count].reshape(count, 3).tolist()
+        return [tuple(row) for row in rows]
+
+    def empty_area(
+        self, low: int, high: int, size: int, align_mask: int = 0, align_offset: int = 0
+    ) -> int | None:
+        """Return the lowest start of `size` free keys inside [low, high], or None.
+
+        The start is congruent to `align_offset` modulo `align_mask` + 1 (a power of two).
+        """
+        return self._gap(Verb.GAP_UP, low, high, size, align_mask, align_offset)
+
+    def empty_area_rev(
+        self, low: int, high: int, size: int, align_mask: int = 0, align_offset: int = 0
+    ) -> int | None:
+        """Return the highest start of `size` free keys inside [low, high], or None."""
+        return self._gap(Verb.GAP_DOWN, low, high, size, align_mask, align_offset)
+
+    def _gap(
+        self, verb: Verb, low: int, high: int, size: int, align_mask: int, align_offset: int
+    ) -> int | None:
+        self._needs_gaps()
+        low, high = _range(low, high, "low", "high")
+        size = _size(size)
+        mask = _key("align_mask", align_mask)
+        if mask & (mask + 1):
+            raise ValueError(f"align_mask must be a power of two minus 1 (got {align_mask})")
+        arguments = (low, high, size, mask, _key("align_offset", align_offset))
+        status, start = self._ask(verb, *arguments, result=RESULT_FIRST)
+        if status == Status.RETRY:
+            locked = Verb.GAP_UP_LOCKED if verb == Verb.GAP_UP else Verb.GAP_DOWN_LOCKED
+            status, start = self._ask(locked, *arguments, result=RESULT_FIRST)
+        return start if _found(status) else None
+
+    # -- writes ----------------------------------------------------------------------------
+
+    def store(self, first: int, last: int, value: int | None) -> None:
+        """Map [first, last] to `value`, whatever was there; None erases the range."""
+        first, last = _range(first, last)
+        _done(self._ask(Verb.STORE, first, last, 0 if value is None else _stored(value))[0])
+
+    def insert(self, first: int, last: int, value: int) -> None:
+        """Map [first, last] to `value`; FileExistsError if anything is there."""
+        first, last = _range(first, last)
+        status = self._ask(Verb.INSERT, first, last, _stored(value))[0]
+        if status == Status.EXISTS:
+            raise FileExistsError(f"something is mapped in [{first:#x}, {last:#x}]")
+        _done(status)
+
+    def erase(self, index: int) -> int | None:
+        """Remove the whole entry that holds `index`; return its value, or None."""
+        status, value = self._ask(Verb.ERASE, _key("index", index), result=RESULT_VALUE)
+        return value if _found(status) else None
+
+    def allocate(
+        self, low: int, high: int, size: int, value: int, from_top: bool = False
+    ) -> int | None:
+        """Find `size` free keys inside [low, high] and map them to `value`, in one step.
+
+        Return the start, the lowest one (the highest, if `from_top`), or None.
+        """
+        self._needs_gaps()
+        low, high = _range(low, high, "low", "high")
+        arguments = (low, high, _size(size), _stored(value), int(bool(from_top)))
+        status, start = self._ask(Verb.ALLOCATE, *arguments, result=RESULT_FIRST)
+        return start if _found(status) else None
+
+    def clear(self) -> None:
+        """Remove everything with one store."""
+        _done(self._ask(Verb.CLEAR)[0])
+
+    def copy(self) -> "MapleTree":
+        """Return a tree with the same entries: those of one instant."""
+        twin = MapleTree(self._gaps, arena=self._arena)
+        twin.build(self._snapshot())
+        return twin
+
+    def build(self, entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> None:
+        """Fill an empty tree with ascending, disjoint (first, last, value) in one step.
+
+        FileExistsError if the tree is not empty; much faster than storing one by one.
+        """
+        rows = _rows(entries)
+        if len(rows) == 0:
+            return
+        words = self._arena.words
+        source = (rows.ctypes.data - words.ctypes.data) // WORD_BYTES
+        status = self._ask(Verb.BUILD, source & MAX, len(rows))[0]
+        if status == Status.EXISTS:
+            raise FileExistsError("the tree is not empty")
+        _done(status)
+
+    def _snapshot(self) -> npt.NDArray[np.uint64]:
+        """Return the entries of one instant, as rows of uint64."""
+        room = len(self) + 64
+        while True:
+            rows = np.empty((room, 3), np.uint64)
+            with self._arena.seated() as slot:
+                count = int(snapshot(self._arena.words, self._tree, slot, rows))
+            if count <= room:
+                return rows[:count]
+            room = count + 64
+
+    # -- what it is ------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return int(self._arena.words[self._tree + TREE_COUNT])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self.items()
+
+    def __repr__(self) -> str:
+        return f"<MapleTree of {len(self):,} entries, height {self.height}>"
+
+    @property
+    def height(self) -> int:
+        """Levels of nodes; 0 when empty."""
+        return int(self._arena.words[self._tree + TREE_HEIGHT])
+
+    @property
+    def nodes(self) -> int:
+        """Live nodes, leaves and inner."""
+        words = self._arena.words
+        return int(words[self._tree + TREE_LEAVES]) + int(words[self._tree + TREE_INNERS])
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the live nodes."""
+        words = self._arena.words
+        leaves = int(words[self._tree + TREE_LEAVES]) * LEAF_WORDS
+        return (leaves + int(words[self._tree + TREE_INNERS]) * INNER_WORDS) * WORD_BYTES
+
+    def stats(self) -> dict[str, Any]:
+        """Return figures of the tree and, under "arena", of the arena that it shares."""
+        words, tree = self._arena.words, self._tree
+        return {
+            "entries": len(self),
+            "height": self.height,
+            "leaves": int(words[tree + TREE_LEAVES]),
+            "inners": int(words[tree + TREE_INNERS]),
+            "bytes": self.bytes,
+            "version": int(words[tree + TREE_VERSION]),
+            "splits": int(words[tree + STAT_SPLIT]),
+            "merges": int(words[tree + STAT_MERGE]),
+            "spanning_stores": int(words[tree + STAT_SPANNING]),
+            "arena": self._arena.accounting()._asdict(),
+        }
+
+    def check(self) -> str | None:
+        """Walk the whole tree under the lock; return the first broken invariant, or None."""
+        status, key = self._ask(Verb.CHECK, 0, ALL, result=RESULT_FIRST)
+        if status == Invariant.ALL_HOLD:
+            return None
+        return f"{Invariant(status).name} at key {key:#x}"
+
+    def dump(self) -> str:
+        """Return every node as text; for a tree that nobody changes meanwhile."""
+        return "\n".join(dump_lines(self._arena.words, self._tree))
+
+    def close(self) -> None:
+        """Clear the tree and give its block back; it must not be used afterwards."""
+        if self._tree >= 0:
+            self.clear()
+            self._arena.close_tree(self._tree)
+            self._tree = -1
+
+    def __del__(self) -> None:
+        # Interpreter shutdown may have taken anything away already.
+        try:
+            self.close()
+        except Exception:
+            return
+
+    # -- calls -----------------------------------------------------------------------------
+
+    def _ask(self, verb: Verb, *arguments: int, result: int = RESULT_VALUE) -> tuple[int, int]:
+        """Call an entry point; return its answer and one result word."""
+        words = self._arena.words
+        address = self._address(verb)
+        numbers = _five(*arguments)
+        while True:
+            with self._arena.seated() as slot:
+                status = int(_invoke(words, address, self._tree, slot, verb.reads, *numbers))
+                answer = int(words[slot + result])
+            if status != Status.BACKLOG or verb.reads:
+                return status, answer
+            time.sleep(BACKLOG_PAUSE_S)  # readers hold what must be freed first
+
+    def _entry(self, verb: Verb, *arguments: int) -> Entry | None:
+        words = self._arena.words
+        with self._arena.seated() as slot:
+            numbers = _five(*arguments)
+            status = int(_invoke(words, self._address(verb), self._tree, slot, True, *numbers))
+            if not _found(status):
+                return None
+            first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
+        return first, last, value
+
+    def _address(self, verb: Verb) -> int:
+        if self._tree < 0:
+            raise ValueError("the tree is closed")
+        return STRUCTURE.entries[verb].address
+
+    def _needs_gaps(self) -> None:
+        if not self._gaps:
+            raise ValueError("this tree does not track gaps: make it with gaps=True")
+
+
+@driver
+def _invoke(words, address, tree, slot, pin, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """Call one entry point, pinned if it reads."""
+    if not pin:
+        return entry_call(words, address, tree, slot, a, b, c, d, e)
+    epoch_pin(words, slot)
+    status = entry_call(words, address, tree, slot, a, b, c, d, e)
+    epoch_unpin(words, slot)
+    return status
+
+
+ZERO = np.uint64(0)
+
+
+def _five(*arguments: int) -> list[Any]:
+    """Return the arguments of an entry point as five uint64 (a plain int would be int64)."""
+    return [np.uint64(argument) for argument in arguments] + [ZERO] * (5 - len(arguments))
+
+
+def _integer(name: str, number: int) -> int:
+    if isinstance(number, bool):
+        raise TypeError(f"{name} must be an integer (got {number!r})")
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer (got {number!r})") from None
+
+
+def _key(name: str, number: int) -> int:
+    key = _integer(name, number)
+    if not 0 <= key <= KEY_MAX:
+        raise ValueError(f"{name} must be 0 .. 2**64 - 1 (got {key})")
+    return key
+
+
+def _keys(name: str, numbers: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
+    if isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64 and numbers.ndim == 1:
+        return np.ascontiguousarray(numbers)
+    return np.array([_key(name, number) for number in numbers], np.uint64)  # type: ignore[union-attr]
+
+
+def _range(first: int, last: int, low: str = "first", high: str = "last") -> tuple[int, int]:
+    first, last = _key(low, first), _key(high, last)
+    if first > last:
+        raise ValueError(f"{low} must not be above {high} (got {first} and {last})")
+    return first, last
+
+
+def _size(number: int) -> int:
+    size = _key("size", number)
+    if size == 0:
+        raise ValueError("size must be 1 or more (got 0)")
+    return size
+
+
+def _stored(number: int) -> int:
+    value = _integer("value", number)
+    if not 1 <= value <= VALUE_MAX:
+        raise ValueError(f"value must be 1 .. 2**63 - 1 (got {value})")
+    return value
+
+
+def _rows(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return entries as contiguous rows, or raise ValueError for the first bad one."""
+    if isinstance(entries, np.ndarray):
+        rows = np.ascontiguousarray(entries, np.uint64).reshape(-1, 3)
+    else:
+        listed = [(*_range(f, l), _stored(v)) for f, l, v in entries]
+        rows = np.array(listed, np.uint64).reshape(-1, 3)
+    first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]
+    bad = (first > last) | (value == 0) | (value > VALUE_MAX)
+    bad[1:] |= first[1:] <= last[:-1]
+    if bad.any():
+        place = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"entries[{place}] is reversed, out of order or has no valid value")
+    return rows
+
+
+def _value(word: int) -> int | None:
+    if word & RESERVED_BIT:
+        raise RuntimeError(f"a read met the reserved word {word:#x}: the tree is damaged")
+    return word or None
+
+
+def _found(status: int) -> bool:
+    if status == Status.NOT_FOUND:
+        return False
+    _done(status)
+    return True
+
+
+def _done(status: int) -> None:
+    if status == Status.ARENA_FULL:
+        raise MemoryError("the arena is full; the tree is unchanged")
+    if status != Status.OK:
+        raise RuntimeError(f"the tree cannot be used: {Status(status).name}")

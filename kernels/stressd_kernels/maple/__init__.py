@@ -1,0 +1,35 @@
+"""The maple tree: an RCU-safe B-tree of ranges of keys, with gap tracking.
+
+node      what a node is, and the invariants
+search    look-ups of readers             gaps     gap search of readers
+walk      the writer's path               edit     writes inside one leaf
+rebuild   writes that touch several       pack     cutting a buffer into nodes
+drop      what a write unlinks            publish  the one store that readers see
+build     bulk build                      check    the structural check
+dump      a tree as text                  entries  the entry points
+"""
+
+from stressd_kernels.maple import entries
+from stressd_kernels.structures import Structure, Verb
+
+STRUCTURE = Structure(
+    "maple",
+    {
+        Verb.LOAD: entries.load,
+        Verb.FIND: entries.find,
+        Verb.NEXT: entries.following,
+        Verb.PREV: entries.previous,
+        Verb.SCAN: entries.scan,
+        Verb.GAP_UP: entries.gap_upward,
+        Verb.GAP_DOWN: entries.gap_downward,
+        Verb.GAP_UP_LOCKED: entries.gap_upward_locked,
+        Verb.GAP_DOWN_LOCKED: entries.gap_downward_locked,
+        Verb.STORE: entries.store,
+        Verb.INSERT: entries.insert,
+        Verb.ERASE: entries.erase,
+        Verb.ALLOCATE: entries.allocate,
+        Verb.CLEAR: entries.clear,
+        Verb.CHECK: entries.check,
+        Verb.BUILD: entries.build,
+    },
+)

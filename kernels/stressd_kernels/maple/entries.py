@@ -1,0 +1,223 @@
+"""The entry points of the maple tree: what each verb of `structures.Verb` does here.
+
+Reads run under the caller's pin. Writes go through one frame: reserve nodes and limbo room,
+take the lock, do it, give the lock back, collect a little garbage. Nothing is waited for
+between taking the lock and giving it back.
+"""
+
+import numpy as np
+
+from stressd_kernels.arena import NODES_RETIRED, arena_reserve
+from stressd_kernels.door import entry, kernel_inline, load_relaxed, words_at
+from stressd_kernels.epoch import epoch_stamp
+from stressd_kernels.layout import (
+    RESULT_FIRST,
+    RESULT_LAST,
+    TREE_COUNT,
+    TREE_HEIGHT,
+    TREE_INNERS,
+    TREE_LEAVES,
+    TREE_LOCK,
+    TREE_ROOT,
+    U0,
+)
+from stressd_kernels.limbo import limbo_collect, limbo_put, limbo_room
+from stressd_kernels.lock import OK, lock_give, lock_take
+from stressd_kernels.maple.build import build_locked
+from stressd_kernels.maple.check import check_from
+from stressd_kernels.maple.edit import erase_locked, store_locked
+from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
+from stressd_kernels.maple.publish import publish
+from stressd_kernels.maple.search import (
+    tree_find,
+    tree_load,
+    tree_next,
+    tree_prev,
+    tree_scan,
+)
+from stressd_kernels.refs import NO_REF, SUBTREE_BIT
+from stressd_kernels.status import Status
+
+EXISTS = np.uint64(Status.EXISTS)
+
+# -- reads: the caller is pinned -------------------------------------------------------------
+
+
+@entry
+def load(base, tree, slot, a, b, c, d, e):
+    """LOAD: return the value word at key a."""
+    return tree_load(words_at(base), tree, a)
+
+
+@entry
+def find(base, tree, slot, a, b, c, d, e):
+    """FIND: the first entry that ends at or after key a and begins at or before b."""
+    return tree_find(words_at(base), tree, slot, a, b)
+
+
+@entry
+def following(base, tree, slot, a, b, c, d, e):
+    """NEXT: the first entry after the one that holds key a."""
+    return tree_next(words_at(base), tree, slot, a)
+
+
+@entry
+def previous(base, tree, slot, a, b, c, d, e):
+    """PREV: the last entry before the one that holds key a."""
+    return tree_prev(words_at(base), tree, slot, a)
+
+
+@entry
+def scan(base, tree, slot, a, b, c, d, e):
+    """SCAN: up to c entries that meet [a, b], three words each, to word index d."""
+    return np.uint64(tree_scan(words_at(base), tree, a, b, np.int64(c), np.int64(d)))
+
+
+@entry
+def gap_upward(base, tree, slot, a, b, c, d, e):
+    """GAP_UP: the lowest start of c free keys in [a, b] with alignment mask d and offset e."""
+    words = words_at(base)
+    ask(words, slot, a, b, c, d, e)
+    return gap_search(words, tree, slot, True)
+
+
+@entry
+def gap_downward(base, tree, slot, a, b, c, d, e):
+    """GAP_DOWN: the highest start of c free keys in [a, b] with alignment mask d, offset e."""
+    words = words_at(base)
+    ask(words, slot, a, b, c, d, e)
+    return gap_search(words, tree, slot, False)
+
+
+# -- under the lock: the caller is not pinned ------------------------------------------------
+
+
+@kernel_inline
+def write_begin(words, tree, slot):
+    """Reserve what a write may need, then take the lock: OK, or why not."""
+    status = arena_reserve(words, slot)
+    if status == OK:
+        status = limbo_room(words, slot)
+    if status == OK:
+        status = lock_take(words, tree + TREE_LOCK)
+    return status
+
+
+@kernel_inline
+def write_end(words, tree, slot, status):
+    """Give the lock back, collect a little garbage, and pass `status` on."""
+    lock_give(words, tree + TREE_LOCK)
+    limbo_collect(words, slot)
+    return status
+
+
+@entry
+def gap_upward_locked(base, tree, slot, a, b, c, d, e):
+    """GAP_UP_LOCKED: as GAP_UP, under the lock."""
+    words = words_at(base)
+    ask(words, slot, a, b, c, d, e)
+    status = lock_take(words, tree + TREE_LOCK)
+    if status == OK:
+        status = gap_up(words, tree, slot)
+        lock_give(words, tree + TREE_LOCK)
+    return status
+
+
+@entry
+def gap_downward_locked(base, tree, slot, a, b, c, d, e):
+    """GAP_DOWN_LOCKED: as GAP_DOWN, under the lock."""
+    words = words_at(base)
+    ask(words, slot, a, b, c, d, e)
+    status = lock_take(words, tree + TREE_LOCK)
+    if status == OK:
+        status = gap_down(words, tree, slot)
+        lock_give(words, tree + TREE_LOCK)
+    return status
+
+
+@entry
+def store(base, tree, slot, a, b, c, d, e):
+    """STORE: map [a, b] to value c; 0 erases the range."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c))
+
+
+@entry
+def insert(base, tree, slot, a, b, c, d, e):
+    """INSERT: map [a, b] to value c unless anything is there (EXISTS)."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    if tree_find(words, tree, slot, a, b) == OK:
+        return write_end(words, tree, slot, EXISTS)
+    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c))
+
+
+@entry
+def erase(base, tree, slot, a, b, c, d, e):
+    """ERASE: remove the whole entry that holds key a."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    return write_end(words, tree, slot, erase_locked(words, tree, slot, a))
+
+
+@entry
+def allocate(base, tree, slot, a, b, c, d, e):
+    """ALLOCATE: find c free keys in [a, b], from the top if e, and map them to value d."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    ask(words, slot, a, b, c, U0, U0)
+    status = gap_down(words, tree, slot) if e != U0 else gap_up(words, tree, slot)
+    if status == OK:
+        last = words[slot + RESULT_LAST]
+        status = store_locked(words, tree, slot, words[slot + RESULT_FIRST], last, d)
+    return write_end(words, tree, slot, status)
+
+
+@entry
+def clear(base, tree, slot, a, b, c, d, e):
+    """CLEAR: empty the tree with one store; its nodes wait in limbo as one subtree."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    root = load_relaxed(words, tree + TREE_ROOT)
+    if root != NO_REF:
+        publish(words, tree, slot, 0, NO_REF, U0)
+        words[slot + NODES_RETIRED] += words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
+        words[tree + TREE_LEAVES] = U0
+        words[tree + TREE_INNERS] = U0
+        words[tree + TREE_COUNT] = U0
+        words[tree + TREE_HEIGHT] = U0
+        limbo_put(words, slot, root | SUBTREE_BIT, epoch_stamp(words))
+    return write_end(words, tree, slot, OK)
+
+
+@entry
+def check(base, tree, slot, a, b, c, d, e):
+    """CHECK: look at up to b leaves from key a on; 0 or a broken Invariant."""
+    words = words_at(base)
+    status = lock_take(words, tree + TREE_LOCK)
+    if status != OK:
+        return U0
+    broken = check_from(words, tree, slot, a, b)
+    lock_give(words, tree + TREE_LOCK)
+    return broken
+
+
+@entry
+def build(base, tree, slot, a, b, c, d, e):
+    """BUILD: make the tree of b sorted entries at word index a; the tree must be empty."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    return write_end(words, tree, slot, build_locked(words, tree, slot, a, np.int64(b)))

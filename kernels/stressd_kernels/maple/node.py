@@ -1,0 +1,59 @@
+"""One node of the maple tree: 16 ranges of keys, side by side.
+
+    word 0        generation (changes only when the node is freed)
+    words 1-15    pivots: pivot i is the last key of slot i, inclusive; unused ones are 2**64 - 1
+    words 16-31   slots: values or NULL (0) in a leaf, references in an inner node; unused: 0
+    words 32-47   inner nodes only: for each slot the longest NULL range below it, in keys
+
+A node spans [low, high]; both come with the descent and are never stored. Slot i covers from
+the key after pivot i - 1 (or low) to pivot i (or high, whichever is less), so the last slot
+needs no pivot and all sixteen can be used.
+
+Invariants of every published node (`check.py` tests them)
+    N1  pivots ascend strictly up to `high`; after that all are unused
+    N2  in a leaf no two adjacent slots are NULL, and only a leaf that ends at 2**64 - 1 may end
+        with NULL: so a NULL range is always one slot, and an entry at or after a key is always
+        found in one leaf
+    N3  at least FILL_MIN slots are used, except in the root and on the right-most path
+    N4  all leaves are equally deep; an inner root has two children or more
+    N5  gap i equals the longest NULL range below slot i (trees that track gaps)
+
+and, for readers,
+    L1  after a node is unlinked none of its words is written until it is freed
+    L2  a node keeps its [low, high], its pivots and its NULL pattern for life; the only word
+        of a published leaf that changes is a value that is replaced by another on exactly its
+        range, and of a published inner node a slot (P1) or a gap (P3)
+"""
+
+import numpy as np
+
+from stressd_kernels.door import kernel_inline
+from stressd_kernels.layout import U1, UMAX
+
+SLOTS = 16
+PIVOT_FIRST = 1
+SLOT_FIRST = 16
+GAP_FIRST = 32
+FILL_MIN = 6
+HEIGHT_MAX = 14  # 6 ** 13 leaves are more than any arena holds
+NULL = np.uint64(0)
+
+
+@kernel_inline
+def slot_low(words, node, slot, low):
+    """Return the first key of `slot` of a node that begins at `low`; pivots never change (L2)."""
+    return low if slot == 0 else words[node + slot] + U1
+
+
+@kernel_inline
+def slot_high(words, node, slot, high):
+    """Return the last key of `slot` of a node that ends at `high`; pivots never change (L2)."""
+    if slot == SLOTS - 1:
+        return high
+    return min(words[node + PIVOT_FIRST + slot], high)
+
+
+@kernel_inline
+def is_last(high):
+    """Say whether a node that ends at `high` is the right-most of its level."""
+    return high == UMAX

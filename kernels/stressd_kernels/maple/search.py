@@ -1,0 +1,267 @@
+"""Point look-ups: which value holds a key, and which entry comes at, after or before it?
+
+The caller is pinned (E1), so every reference it meets stays valid; it neither locks nor
+retries. Argument that a load is linearizable: the root is current when it is read, and by L1
+and L2 (node.py) a node that is reached covers the key for as long as it is linked, so each
+node on the way was part of the tree at some instant after the previous one was read; the value
+is the map's at the last of these instants, which lies inside the operation. `find` needs one
+leaf only (N2) and is as strict. `next` and `prev` may need two: they compare the version
+around both (V1, V2) and after three tries answer all the same, marked loose.
+
+Ordering                                             pairs with   and forbids
+    S1  acquire, reading the root                    P1           a node before its content
+    S2  acquire, reading a slot                      P1           "
+    V1  acquire, reading the version before          P4           an answer from half a write
+    V2  acquire fence, before reading it after       P2           "
+
+Progress: wait-free; next and prev repeat at most CROSSING_TRIES times.
+
+Source: pivots as inclusive upper bounds, Linux lib/maple_tree.c; sixteen comparisons at once
+instead of a search inside the node (lanes.py).
+"""
+
+import numpy as np
+
+from stressd_kernels.door import (
+    CHECKING,
+    fence_acquire,
+    kernel,
+    kernel_inline,
+    load_acquire,
+    load_relaxed,
+    pause,
+    prefetch,
+)
+from stressd_kernels.lanes import lanes_below
+from stressd_kernels.layout import (
+    RESULT_FIRST,
+    RESULT_LAST,
+    RESULT_TRIES,
+    RESULT_VALUE,
+    RESULT_VERSION,
+    TREE_ROOT,
+    TREE_VERSION,
+    U0,
+    U1,
+    UMAX,
+)
+from stressd_kernels.maple.node import (
+    HEIGHT_MAX,
+    NULL,
+    SLOT_FIRST,
+    is_last,
+    slot_high,
+    slot_low,
+)
+from stressd_kernels.refs import GENERATION_MASK, LEAF_BIT, NO_REF, NODE_MASK
+from stressd_kernels.status import TRAP as TRAP_VALUE
+from stressd_kernels.status import Status
+
+OK = np.uint64(Status.OK)
+NOT_FOUND = np.uint64(Status.NOT_FOUND)
+TRAP = np.uint64(TRAP_VALUE)
+CROSSING_TRIES = 3
+NO_LEAF = 0
+
+
+@kernel_inline
+def is_stale(words, ref):
+    """Say whether the node of `ref` was freed since the reference was made (checking build)."""
+    return words[np.int64(ref & NODE_MASK)] != ref & GENERATION_MASK
+
+
+@kernel
+def tree_load(words, tree, key):
+    """Return the value word at `key`: NULL, a value, or a reserved word if a bug shows.
+
+    words   uint64[::1], the arena
+    tree    word index of the tree block
+    key     0 .. 2**64 - 1
+    return  TRAP when the bounded descent meets a freed node or no leaf
+    """
+    ref = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+    if ref == NO_REF:
+        return NULL
+    for _ in range(HEIGHT_MAX):
+        node = np.int64(ref & NODE_MASK)
+        prefetch(words, node + SLOT_FIRST)
+        prefetch(words, node + SLOT_FIRST + 8)
+        if CHECKING and is_stale(words, ref):
+            return TRAP
+        leaf = ref & LEAF_BIT
+        slot = lanes_below(words, node, key)
+        ref = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        if leaf != U0:
+            return ref
+    return TRAP
+
+
+@kernel
+def leaf_of(words, tree, key):
+    """Return (leaf, low, high): the leaf that holds `key` and its span; leaf 0 if none.
+
+    An empty tree has no leaf, and neither has a descent that met a freed node.
+    """
+    ref = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+    low = U0
+    high = UMAX
+    for _ in range(HEIGHT_MAX):
+        if ref == NO_REF or (CHECKING and is_stale(words, ref)):
+            break
+        node = np.int64(ref & NODE_MASK)
+        prefetch(words, node + SLOT_FIRST)
+        prefetch(words, node + SLOT_FIRST + 8)
+        if ref & LEAF_BIT != U0:
+            return node, low, high
+        slot = lanes_below(words, node, key)
+        low = slot_low(words, node, slot, low)
+        high = slot_high(words, node, slot, high)
+        ref = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+    return NO_LEAF, low, high
+
+
+@kernel_inline
+def answer(words, result, first, last, value):
+    """Leave an entry in the caller's slot block at word index `result`; return OK."""
+    words[result + RESULT_FIRST] = first
+    words[result + RESULT_LAST] = last
+    words[result + RESULT_VALUE] = value
+    return OK
+
+
+@kernel
+def tree_find(words, tree, result, key, last):
+    """Leave the first entry that ends at or after `key` and begins at or before `last`.
+
+    result  word index of the slot block that takes the answer
+    return  OK or NOT_FOUND
+    """
+    leaf, low, high = leaf_of(words, tree, key)
+    if leaf == NO_LEAF:
+        return NOT_FOUND
+    slot = lanes_below(words, leaf, key)
+    first = slot_low(words, leaf, slot, low)
+    end = slot_high(words, leaf, slot, high)
+    value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+    if value == NULL:
+        if end == high:
+            return NOT_FOUND  # only the right-most leaf ends with NULL (N2)
+        slot += 1
+        first = end + U1
+        end = slot_high(words, leaf, slot, high)
+        value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+    if first > last:
+        return NOT_FOUND
+    return answer(words, result, first, end, value)
+
+
+@kernel
+def tree_next(words, tree, result, key):
+    """Leave the first entry after the entry (or the NULL range) that holds `key`."""
+    status = NOT_FOUND
+    for attempt in range(CROSSING_TRIES + 1):
+        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
+        words[result + RESULT_TRIES] = np.uint64(attempt)
+        words[result + RESULT_VERSION] = version
+        leaf, low, high = leaf_of(words, tree, key)
+        if leaf == NO_LEAF:
+            return NOT_FOUND
+        end = slot_high(words, leaf, lanes_below(words, leaf, key), high)
+        if end == UMAX:
+            return NOT_FOUND
+        if end != high:
+            return find_in(words, leaf, low, high, end + U1, result)
+        status = tree_find(words, tree, result, end + U1, UMAX)
+        fence_acquire("V2")  # pairs with P2 (publish)
+        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+            return status
+        pause()
+    return status
+
+
+@kernel
+def find_in(words, leaf, low, high, key, result):
+    """Leave the first entry at or after `key` inside one leaf; OK or NOT_FOUND (N2)."""
+    slot = lanes_below(words, leaf, key)
+    value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+    if value == NULL:
+        if slot_high(words, leaf, slot, high) == high:
+            return NOT_FOUND
+        slot += 1
+        value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+    first = slot_low(words, leaf, slot, low)
+    return answer(words, result, first, slot_high(words, leaf, slot, high), value)
+
+
+@kernel
+def tree_prev(words, tree, result, key):
+    """Leave the last entry before the entry (or the NULL range) that holds `key`."""
+    status = NOT_FOUND
+    for attempt in range(CROSSING_TRIES + 1):
+        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
+        words[result + RESULT_TRIES] = np.uint64(attempt)
+        words[result + RESULT_VERSION] = version
+        leaf, low, high = leaf_of(words, tree, key)
+        if leaf == NO_LEAF:
+            return NOT_FOUND
+        slot = lanes_below(words, leaf, key)
+        status = before_in(words, leaf, low, high, slot, result)
+        if status == OK or low == U0:
+            return status
+        leaf, low, high = leaf_of(words, tree, low - U1)
+        if leaf != NO_LEAF:
+            status = before_in(words, leaf, low, high, lanes_below(words, leaf, high) + 1, result)
+        fence_acquire("V2")  # pairs with P2 (publish)
+        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+            return status
+        pause()
+    return status
+
+
+@kernel
+def before_in(words, leaf, low, high, slot, result):
+    """Leave the last entry before slot `slot` (0 .. 16) of one leaf; OK or NOT_FOUND."""
+    while slot > 0:
+        slot -= 1
+        value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        if value != NULL:
+            first = slot_low(words, leaf, slot, low)
+            return answer(words, result, first, slot_high(words, leaf, slot, high), value)
+    return NOT_FOUND
+
+
+@kernel
+def tree_scan(words, tree, first, last, limit, output):
+    """Write up to `limit` entries that meet [first, last] to words[output..], ascending.
+
+    output  word index of the caller's buffer: first, last, value of each entry in turn
+    return  the number of entries; fewer than `limit` means that the range is exhausted
+
+    Each entry was in the tree at some instant of the scan, and nothing that was there all the
+    time is missed; the scan as a whole is not one instant.
+    """
+    count = 0
+    key = first
+    while count < limit:
+        leaf, low, high = leaf_of(words, tree, key)
+        if leaf == NO_LEAF:
+            return count
+        slot = lanes_below(words, leaf, key)
+        start = slot_low(words, leaf, slot, low)
+        while start <= last:
+            end = slot_high(words, leaf, slot, high)
+            value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+            if value != NULL:
+                words[output] = start
+                words[output + 1] = end
+                words[output + 2] = value
+                output += 3
+                count += 1
+            if end == high or count == limit:
+                break
+            start = end + U1
+            slot += 1
+        if is_last(high) or high >= last:
+            return count
+        key = high + U1
+    return count
