@@ -1,0 +1,1 @@
+"""The HTTP side: routes, addresses and their trouble, a clean end."""
