@@ -10,7 +10,7 @@ and add one line to `catalog.CATALOG`.
 
 from __future__ import annotations
 
-from stressd.metrics.catalog import CATALOG, TooManySeries, check_series
+from stressd.metrics.catalog import CATALOG
 from stressd.metrics.collector import make_registry
 from stressd.metrics.source import RunInfo, Source, View
 
@@ -18,8 +18,6 @@ __all__ = [
     "CATALOG",
     "RunInfo",
     "Source",
-    "TooManySeries",
     "View",
-    "check_series",
     "make_registry",
 ]

@@ -2,19 +2,17 @@
 
 The epoch and the arena belong to the process and not to a tree (all trees share them), so their
 metrics have no `tree` label. Thread, key, seed and run never label a series that grows with the
-load; join `stressd_run_info` for them.
+load; join `stressd_run_info` for them. How many pairs of workload and operation a configuration
+may have is bounded by its checks (`limits.SERIES_MAX`, `limits.OP_SERIES`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from prometheus_client import core, metrics_core
-
-from stressd.errors import UserError
-from stressd.limits import OP_SERIES, SERIES_MAX
 
 PREFIX = "stressd_"
 UNITS = ("seconds", "bytes")
@@ -116,19 +114,3 @@ CATALOG: tuple[Metric, ...] = (
     _counter("judged_total", "oracle outcome", "What was judged: ok, interesting or forbidden."),
     _gauge("last_violation_timestamp_seconds", "oracle", "Last forbidden thing seen; 0 for never."),
 )
-
-
-class TooManySeries(UserError):
-    """The configuration would export more than a scrape should carry."""
-
-    exit_code: ClassVar[int] = 78
-
-
-def check_series(pairs: Sequence[tuple[str, str]]) -> None:
-    """Refuse a configuration whose latencies would not fit into a reasonable scrape."""
-    samples = len(pairs) * OP_SERIES
-    if samples > SERIES_MAX:
-        raise TooManySeries(
-            f"workers: {len(pairs)} pairs of workload and operation are {samples:,} latency series,"
-            f" more than {SERIES_MAX:,}; use at most {SERIES_MAX // OP_SERIES} pairs"
-        )

@@ -16,9 +16,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from stressd.errors import UserError
-from stressd.limits import OP_SERIES, SERIES_MAX
-from stressd.metrics import CATALOG, Source, check_series, make_registry, readings
+from stressd.metrics import CATALOG, Source, make_registry, readings
 from stressd.metrics.source import STATES, VERDICTS
 from tests.metrics.fakes import RATES, RUN, fake_sample, fake_source, spread
 from tests.metrics.programs import program
@@ -158,11 +156,3 @@ def test_only_the_first_64_workers_have_a_series() -> None:
     source.sampled(replace(source.view.sample, workers=many))
     family = families(source)["stressd_worker_last_progress_timestamp_seconds"]
     assert [s.labels["worker"] for s in family.samples] == [str(n) for n in range(64)]
-
-
-def test_as_many_series_as_a_scrape_can_carry_are_allowed() -> None:
-    """The largest configuration below the limit passes, the next one is refused."""
-    most = SERIES_MAX // OP_SERIES
-    check_series([("w", str(n)) for n in range(most)])
-    with pytest.raises(UserError, match=rf"5,031 latency series.*use at most {most} pairs"):
-        check_series([("w", str(n)) for n in range(most + 1)])
