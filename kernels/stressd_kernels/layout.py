@@ -53,14 +53,14 @@ TREE_WORDS = 8 * LINE_WORDS
 TREE_ROOT = 0  # reference of the root node, or 0: the only word of its line that changes
 TREE_FLAGS = 1
 TREE_ID = 2
-TREE_ENTRIES_AT = 1 * LINE_WORDS  # addresses of the structure's entry points, by Verb
-TREE_VERSION = 2 * LINE_WORDS  # odd while a write is being published
-TREE_LOCK = 3 * LINE_WORDS
-TREE_COUNT = 3 * LINE_WORDS + 1  # entries; this line is written under the lock alone
-TREE_HEIGHT = 3 * LINE_WORDS + 2
-TREE_LEAVES = 3 * LINE_WORDS + 3
-TREE_INNERS = 3 * LINE_WORDS + 4
-TREE_STATS = 4 * LINE_WORDS  # restructures by kind, see maple/decide.py
+TREE_ENTRIES_AT = 1 * LINE_WORDS  # addresses of the structure's entry points, by Verb: two lines
+TREE_VERSION = 3 * LINE_WORDS  # odd while a write is being published
+TREE_LOCK = 4 * LINE_WORDS
+TREE_COUNT = 4 * LINE_WORDS + 1  # entries; this line is written under the lock alone
+TREE_HEIGHT = 4 * LINE_WORDS + 2
+TREE_LEAVES = 4 * LINE_WORDS + 3
+TREE_INNERS = 4 * LINE_WORDS + 4
+TREE_STATS = 5 * LINE_WORDS  # restructures by kind, see maple/decide.py
 FLAG_GAPS = 1
 
 # -- announcements -----------------------------------------------------------------------
@@ -103,7 +103,8 @@ assert ANNOUNCE + SLOTS_MAX * LINE_WORDS <= SLOTS, "announcements run into the s
 assert SLOT_READY + READY_MAX <= SLOT_WORKER < SLOT_LIMBO
 assert SLOT_STAMPS + LIMBO_MAX <= SLOT_WORDS, "the limbo does not fit its slot"
 assert POOL % CHUNK_WORDS == 0, "chunks must be huge-page aligned"
-assert LEAF_WORDS % 8 == 0 and INNER_WORDS % 8 == 0, "nodes start on a 64-byte line"
+assert LEAF_WORDS % 16 == 0, "a reference keeps four bits of the index for flags"
+assert INNER_WORDS % 16 == 0
 
 # uint64 constants: a bare int beside a uint64 would make numba compute in int64
 U0 = np.uint64(0)

@@ -90,6 +90,7 @@ class MapleTree:
         self._arena = arena or default_arena()
         self._gaps = gaps
         self._tree = self._arena.open_tree(gaps=gaps)
+        self._writable = False  # whether the helpers of writes are offered in its block
 
     # -- reads -----------------------------------------------------------------------------
 
@@ -350,6 +351,9 @@ class MapleTree:
     def _address(self, verb: Verb) -> int:
         if self._tree < 0:
             raise ValueError("the tree is closed")
+        if verb in STRUCTURE.helpers and not self._writable:
+            self._arena.offer(self._tree, STRUCTURE, (verb,))
+            self._writable = True
         return STRUCTURE.entries[verb].address
 
     def _needs_gaps(self) -> None:
@@ -424,7 +428,7 @@ def _rows(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.u
     if isinstance(entries, np.ndarray):
         rows = np.ascontiguousarray(entries, np.uint64).reshape(-1, 3)
     else:
-        listed = [(*_range(f, l), _stored(v)) for f, l, v in entries]
+        listed = [(*_range(*ends), _stored(value)) for *ends, value in entries]
         rows = np.array(listed, np.uint64).reshape(-1, 3)
     first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]
     bad = (first > last) | (value == 0) | (value > VALUE_MAX)

@@ -195,7 +195,7 @@ class Arena:
 
     def offer(self, tree: int, structure: Structure, verbs: Iterable[Verb]) -> None:
         """Make `verbs` callable on `tree` by operations (compiles what is not ready yet)."""
-        for verb in verbs:
+        for verb in structure.with_helpers(verbs):
             self.words[tree + TREE_ENTRIES_AT + verb] = structure.entries[verb].address
 
     @property

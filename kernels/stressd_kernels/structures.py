@@ -21,11 +21,12 @@ tree, never a structure. One line per structure.
                                                                     RESULT_FIRST: go on there,
                                                                     RESULT_VALUE: 1 when done
     BUILD           word index of the input, entries                OK, ARENA_FULL, EXISTS
+    REBUILD         for the structure's own writes: never called by an operation
 
 Verbs up to GAP_DOWN read: the caller is pinned. All others may wait: the caller is not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ class Verb(IntEnum):
     CLEAR = 13
     CHECK = 14
     BUILD = 15
+    REBUILD = 16
 
     @property
     def reads(self) -> bool:
@@ -65,10 +67,18 @@ class Verb(IntEnum):
 
 
 class Structure(NamedTuple):
-    """One structure: its name and its entry points."""
+    """One structure: its name, its entry points, and which of them need others."""
 
     name: str
     entries: Mapping[Verb, Entry]
+    helpers: Mapping[Verb, tuple[Verb, ...]]
+
+    def with_helpers(self, verbs: Iterable[Verb]) -> list[Verb]:
+        """Return `verbs` and those that they call through the tree's block, in order."""
+        wanted = set(verbs)
+        for verb in list(wanted):
+            wanted.update(self.helpers.get(verb, ()))
+        return sorted(wanted)
 
 
 def structures() -> dict[str, Structure]:

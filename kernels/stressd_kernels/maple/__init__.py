@@ -31,5 +31,7 @@ STRUCTURE = Structure(
         Verb.CLEAR: entries.clear,
         Verb.CHECK: entries.check,
         Verb.BUILD: entries.build,
+        Verb.REBUILD: entries.rebuild_any,
     },
+    helpers=dict.fromkeys((Verb.STORE, Verb.INSERT, Verb.ERASE, Verb.ALLOCATE), (Verb.REBUILD,)),
 )

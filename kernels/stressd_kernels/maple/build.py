@@ -66,7 +66,7 @@ assert READY_MAX >= HEIGHT_MAX * SLOTS
 def build_locked(words, tree, slot, source, count):
     """Build the tree of `count` entries at words[source..]: first, last, value of each.
 
-    source  uint64 word index, counted from the arena and modulo 2**64, of the ascending, disjoint entries
+    source  uint64 word index from the arena, modulo 2**64: ascending, disjoint entries
     return  OK; EXISTS if the tree is not empty; ARENA_FULL: the tree stays empty
     The caller holds the lock (W1) and is not pinned.
     """

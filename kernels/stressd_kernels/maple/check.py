@@ -142,9 +142,9 @@ def check_path(words, tree, slot, key):
             broken = check_node(words, node, low, high, depth * 2 + leaf)
             if broken != ALL_HOLD:
                 return broken
-            if depth > 0 and words[tree + TREE_FLAGS] & GAPS == GAPS:
-                if gap != longest_gap(words, node, low, high, leaf):
-                    return GAP
+            tracked = depth > 0 and words[tree + TREE_FLAGS] & GAPS == GAPS
+            if tracked and gap != longest_gap(words, node, low, high, leaf):
+                return GAP
             if not leaf:
                 words[slot + SEEN_INNERS] += U1
         if leaf:

@@ -6,7 +6,8 @@ Decide, then do. `store_locked` and `erase_locked` walk once and choose:
     VALUE      exactly one entry, value for value: one release store in place (L2)
     LEAF       the leaf's copy has room and stays full enough: copy, splice, publish
     REBUILD    anything else: the range leaves the leaf, or the leaf would overflow, underflow
-               or end with NULL (rebuild.py)
+               or end with NULL (rebuild.py, called through its address: it is large, and four
+               entry points would otherwise each contain it)
 
 The plan of a LEAF edit stands in the slot's scratch words: which slots [from, to] are replaced
 by up to three: what is left of the first, the new range, what is left of the last.
@@ -45,12 +46,13 @@ from stressd_kernels.maple.node import (
     slot_low,
 )
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
-from stressd_kernels.maple.rebuild import rebuild
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
 from stressd_kernels.refs import LEAF_BIT, NO_REF
 from stressd_kernels.status import Status
+from stressd_kernels.structures import Verb, structure_call
 
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
+REBUILD = int(Verb.REBUILD)
 
 PLAN_FROM = SLOT_SCRATCH  # first slot replaced
 PLAN_TO = SLOT_SCRATCH + 1  # last slot replaced
@@ -68,10 +70,10 @@ def store_locked(words, tree, slot, first, last, value):
     return OK; RESULT_VERSION is the version after the write
     """
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
-        return rebuild(words, tree, slot, first, last, value)
+        return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
     depth = walk(words, tree, slot + LEFT, first, HEIGHT_MAX)
     if last > words[slot + LEFT + depth + PATH_HIGH]:
-        return rebuild(words, tree, slot, first, last, value)
+        return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
     words[slot + PLAN_FIRST] = first
     words[slot + PLAN_LAST] = last
     words[slot + PLAN_VALUE] = value
@@ -80,8 +82,12 @@ def store_locked(words, tree, slot, first, last, value):
     words[slot + PLAN_FROM] = place
     words[slot + PLAN_TO] = np.uint64(lanes_below(words, leaf, last))
     if value == NULL:
-        return null_in_leaf(words, tree, slot, depth)
-    return value_in_leaf(words, tree, slot, depth)
+        fits = null_in_leaf(words, tree, slot, depth)
+    else:
+        fits = value_in_leaf(words, tree, slot, depth)
+    if fits:
+        return OK
+    return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
 
 
 @kernel
@@ -109,12 +115,14 @@ def erase_locked(words, tree, slot, key):
     words[slot + RESULT_FIRST] = first
     words[slot + RESULT_LAST] = last
     words[slot + RESULT_VALUE] = value
-    return null_in_leaf(words, tree, slot, depth)
+    if null_in_leaf(words, tree, slot, depth):
+        return OK
+    return structure_call(words, REBUILD, tree, slot, first, last, NULL, U0, U0)
 
 
 @kernel_inline
 def value_in_leaf(words, tree, slot, depth):
-    """Carry out a planned store of a value whose range lies inside the leaf at `depth`."""
+    """Carry out a planned store of a value inside the leaf at `depth`; False: it takes REBUILD."""
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
     high = words[path + PATH_HIGH]
@@ -126,16 +134,17 @@ def value_in_leaf(words, tree, slot, depth):
     right = np.int64(slot_high(words, leaf, end, high) > last)
     if begin == end and left + right == 0 and words[leaf + SLOT_FIRST + begin] != NULL:
         publish_value(words, tree, slot, leaf + SLOT_FIRST + begin, words[slot + PLAN_VALUE])
-        return OK
+        return True
     used = lanes_below(words, leaf, high) + 1 - (end - begin) + left + right
     if used > SLOTS or (used < FILL_MIN and depth > 0 and high != UMAX):
-        return rebuild(words, tree, slot, first, last, words[slot + PLAN_VALUE])
-    return leaf_replace(words, tree, slot, depth)
+        return False
+    leaf_replace(words, tree, slot, depth)
+    return True
 
 
 @kernel_inline
 def null_in_leaf(words, tree, slot, depth):
-    """Carry out a planned erasure whose range lies inside the leaf at `depth`.
+    """Carry out a planned erasure inside the leaf at `depth`; False: it takes REBUILD.
 
     The new NULL range swallows the NULL slots that it touches (N2).
     """
@@ -150,7 +159,7 @@ def null_in_leaf(words, tree, slot, depth):
     used = lanes_below(words, leaf, high) + 1
     if begin == end and words[leaf + SLOT_FIRST + begin] == NULL:
         words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
-        return OK
+        return True
     begin_low = slot_low(words, leaf, begin, low)
     if words[leaf + SLOT_FIRST + begin] == NULL:
         first = begin_low
@@ -168,12 +177,13 @@ def null_in_leaf(words, tree, slot, depth):
     used += left + right - (end - begin)
     ends_leaf = last == high and high != UMAX
     if ends_leaf or used > SLOTS or used == 1 or (used < FILL_MIN and depth > 0 and high != UMAX):
-        return rebuild(words, tree, slot, first, last, NULL)
+        return False
     words[slot + PLAN_FROM] = np.uint64(begin)
     words[slot + PLAN_TO] = np.uint64(end)
     words[slot + PLAN_FIRST] = first
     words[slot + PLAN_LAST] = last
-    return leaf_replace(words, tree, slot, depth)
+    leaf_replace(words, tree, slot, depth)
+    return True
 
 
 @kernel
@@ -214,7 +224,6 @@ def leaf_replace(words, tree, slot, depth):
     gap = leaf_gap(words, tree, slot, depth, fresh)
     publish(words, tree, slot, depth, ref_make(words, fresh, LEAF_BIT), gap)
     limbo_retire(words, slot, ref_make(words, leaf, LEAF_BIT))
-    return OK
 
 
 @kernel_inline

@@ -28,6 +28,7 @@ from stressd_kernels.maple.check import check_from
 from stressd_kernels.maple.edit import erase_locked, store_locked
 from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
 from stressd_kernels.maple.publish import publish
+from stressd_kernels.maple.rebuild import rebuild
 from stressd_kernels.maple.search import (
     tree_find,
     tree_load,
@@ -221,3 +222,9 @@ def build(base, tree, slot, a, b, c, d, e):
     if status != OK:
         return status
     return write_end(words, tree, slot, build_locked(words, tree, slot, a, np.int64(b)))
+
+
+@entry
+def rebuild_any(base, tree, slot, a, b, c, d, e):
+    """REBUILD: map [a, b] to value c whatever that takes; the caller holds the lock."""
+    return rebuild(words_at(base), tree, slot, a, b, c)

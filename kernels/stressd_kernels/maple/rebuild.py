@@ -56,6 +56,8 @@ from stressd_kernels.maple.pack import (
     NEWS_GAP,
     NEWS_PIVOT,
     NEWS_REF,
+    STAT_MERGE,
+    STAT_SPANNING,
     pack_level,
     pack_root,
 )
@@ -91,7 +93,9 @@ def rebuild(words, tree, slot, first, last, value):
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
         return first_leaf(words, tree, slot)
     leaves = find_ends(words, tree, slot)
-    drop_subtrees(words, tree, slot, leaves)
+    if words[slot + LEFT + leaves] != words[slot + RIGHT + leaves]:
+        words[tree + STAT_SPANNING] += U1
+        drop_subtrees(words, tree, slot, leaves)
     gather_leaves(words, slot, leaves)
     depth = leaves
     while True:
@@ -193,9 +197,10 @@ def null_left(words, slot, depth):
     start = slot_low(words, leaf, place, low)
     if words[leaf + SLOT_FIRST + place] == NULL:
         words[slot + FIRST] = start
-    elif words[slot + FIRST] == start and place > 0:
-        if words[leaf + SLOT_FIRST + place - 1] == NULL:
-            words[slot + FIRST] = slot_low(words, leaf, place - 1, low)
+        return
+    touches = words[slot + FIRST] == start and place > 0
+    if touches and words[leaf + SLOT_FIRST + place - 1] == NULL:
+        words[slot + FIRST] = slot_low(words, leaf, place - 1, low)
 
 
 @kernel
@@ -306,6 +311,7 @@ def widen(words, tree, slot, depth, leaf):
         high = words[slot + RIGHT + depth + PATH_HIGH]
         if high == UMAX and words[slot + COUNT] > U0:
             return
+        words[tree + STAT_MERGE] += U1
         right_sibling = high < words[slot + RIGHT + depth - 1 + PATH_HIGH]
         left_sibling = low > words[slot + LEFT + depth - 1 + PATH_LOW]
         if high != UMAX and (right_sibling or not left_sibling):
