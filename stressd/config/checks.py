@@ -72,7 +72,9 @@ def series_are_few(config: Config) -> Iterator[Trouble]:
         before, series = series, series + len(worker.mix) * limits.OP_SERIES
         if before <= limits.SERIES_MAX < series:
             most = f"the most is {limits.SERIES_MAX}"
-            yield Trouble(("workers", n, "mix"), f"makes {series} metric series; {most}")
+            yield Trouble(
+                ("workers", n, "mix"), f"makes {series} metric series; {most}", at_key=True
+            )
 
 
 def cells_fit_keys(config: Config) -> Iterator[Trouble]:
@@ -90,14 +92,14 @@ def slices_fit_run(config: Config) -> Iterator[Trouble]:
     """A run consists of slices."""
     run = config.run
     if run.slice >= run.duration:
-        yield Trouble(("run", "slice"), f"must be shorter than run.duration, {run.duration}")
+        yield Trouble(("run", "duration"), f"must be longer than run.slice, {run.slice}")
 
 
 def maps_say_whose(config: Config) -> Iterator[Trouble]:
     """Mappings are those of one process or of one file."""
     source = config.source
     if isinstance(source, Maps) and source.pid is None and source.file is None:
-        yield Trouble(("source",), "needs pid or file")
+        yield Trouble(("source",), "needs pid or file", at_key=True)
     if isinstance(source, Maps) and source.pid is not None and source.file is not None:
         yield Trouble(("source", "file"), "cannot stand beside pid; keep one of them", at_key=True)
 

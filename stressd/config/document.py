@@ -82,8 +82,9 @@ class Document:
                 return  # whatever stands there instead is reported anyway
             parent = parent.setdefault(step, {})
         if isinstance(parent, dict):
-            parent[path[-1]] = read_plain(text) if is_safe(text) else text
-            got = f"{shorten(text)} on the command line"
+            value = read_plain(text) if is_safe(text) else text
+            parent[path[-1]] = value
+            got = f"{shorten(text) if isinstance(value, str) else text} on the command line"
             self.places[path] = Place(0, 0, 0, 0, got)
 
     def has_inside(self, path: Path) -> bool:
@@ -168,6 +169,7 @@ class _Reader:
         self.document = document
         self.env = env
         self.nodes = 0
+        self.open: list[yaml.Node] = []  # what encloses the value being read
 
     def read(self, node: yaml.Node, path: Path, key: yaml.Node) -> object:
         """The value of `node`, which stands at `path` under `key`."""
@@ -178,10 +180,26 @@ class _Reader:
             key.start_mark.column + 1,
             _collection(node),
         )
+        self._refuse_endless(node, path)
+        self.open.append(node)
+        value = self._value(node, path)
+        self.open.pop()
+        return value
+
+    def _refuse_endless(self, node: yaml.Node, path: Path) -> None:
+        """Aliases can repeat, nest, or contain what they stand in, without any end."""
         self.nodes += 1
-        if self.nodes > limits.CONFIG_NODES_MAX or len(path) > limits.CONFIG_DEPTH_MAX:
-            # aliases can repeat, or contain, what they stand in
-            raise BadConfig([self.document.problem(path, "holds too much; write it out")])
+        message = ""
+        if node in self.open:
+            message = "an alias stands inside what it repeats"
+        elif len(self.open) >= limits.CONFIG_DEPTH_MAX:
+            message = "nests too deep once aliases are followed"
+        elif self.nodes > limits.CONFIG_NODES_MAX:
+            message = f"more than {limits.CONFIG_NODES_MAX} values once aliases are followed"
+        if message:
+            raise BadConfig([self.document.problem(path, message)])
+
+    def _value(self, node: yaml.Node, path: Path) -> object:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

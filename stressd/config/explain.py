@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from types import UnionType
 from typing import TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from stressd.config.document import Document, Path, dotted
@@ -33,9 +33,9 @@ _SAID = {
     "string_too_long": "must have at most {max_length} characters",
     "string_unicode": "must be text that UTF-8 can hold",
     "finite_number": "must be finite",
-    "greater_than": "must be > {gt:g}",
+    "greater_than": "must be > {gt}",
     "greater_than_equal": "must be >= {ge}",
-    "less_than": "must be < {lt:g}",
+    "less_than": "must be < {lt}",
     "less_than_equal": "must be <= {le}",
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
@@ -46,9 +46,18 @@ _SAID = {
 }
 
 
-def paths_of(errors: Iterable[ErrorDetails]) -> Iterator[Path]:
-    """The paths of the values that pydantic found wrong."""
-    return (_follow(error["loc"])[0] for error in errors)
+def genuine(document: Document, failure: ValidationError) -> list[ErrorDetails]:
+    """pydantic's errors, without the shortness of a list that only its wrong entries emptied."""
+    return [
+        error
+        for error in failure.errors(include_url=False)
+        if error["type"] != "too_short" or not document.has_inside(path_of(error))
+    ]
+
+
+def path_of(error: ErrorDetails) -> Path:
+    """The path of the value that pydantic found wrong, as the file shows it."""
+    return _follow(error["loc"])[0]
 
 
 def explain(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
@@ -57,8 +66,8 @@ def explain(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Prob
         path, model, variants = _follow(error["loc"])
         if error["type"].startswith("union_tag"):
             path = (*path, "kind")
-        emptied = error["type"] == "too_short" and document.has_inside(path)
-        if path not in document.troubled and not emptied:  # by errors of its entries
+        merged = error["type"] == "missing" and (*path[:-1], "<<") in document.troubled
+        if path not in document.troubled and not merged:
             yield _problem(document, error, path, model, variants)
 
 
@@ -73,17 +82,18 @@ def _problem(
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
         return document.problem(path, _unknown_key(path, model), at_key=True)
-    if error["loc"][-1] == "[key]":
+    if error["loc"][-1:] == ("[key]",):
         near = _nearest(str(path[-1]), OP_NAMES) or f"; there are {', '.join(OP_NAMES)}"
         return document.problem(path, f"is not an operation{near}", at_key=True)
     if kind == "value_error":
         return document.problem(path, str(context["error"]), got=got)
     if kind.startswith("union_tag") or kind == "literal_error":
         options = tuple(variants) or _quoted(context["expected"])
-        near = _nearest(_text(context.get("tag", error["input"])), options)
+        near = _nearest(_text(context.get("tag", error["input"])), options[1:] and options)
         required = "is required: " if kind == "union_tag_not_found" else "must be "
         return document.problem(path, f"{required}{_either(options)}{near}", got=got)
-    return document.problem(path, _SAID.get(kind, error["msg"]).format(**context), got=got)
+    bounds = {key: _bound(value) for key, value in context.items()}
+    return document.problem(path, _SAID.get(kind, error["msg"]).format(**bounds), got=got)
 
 
 def _follow(loc: tuple[int | str, ...]) -> tuple[Path, Model | None, dict[str, Model]]:
@@ -152,6 +162,10 @@ def _homes(shape: object, path: str = "") -> Iterator[str]:
 def _nearest(word: str, options: Iterable[str]) -> str:
     near = get_close_matches(word.lower(), options, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _bound(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _quoted(text: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from stressd.config.checks import check
 from stressd.config.document import Document, Path, read_document
-from stressd.config.explain import explain, paths_of
+from stressd.config.explain import explain, genuine, path_of
 from stressd.config.model import Config
 from stressd.config.recordings import shipped_recordings
 from stressd.errors import BadConfig, Problem
@@ -96,16 +96,20 @@ def _validate(document: Document) -> tuple[Config | None, list[Problem]]:
     try:
         config = _build(document, document.data)
     except ValidationError as failure:
-        found = failure.errors(include_url=False)
+        found = genuine(document, failure)
         problems += explain(document, found)
-        wrong |= set(paths_of(found))
+        wrong |= {path_of(error) for error in found}
     rest = config or _without(document, wrong)
-    for trouble in check(rest) if rest else ():
-        path, message, at_key = trouble
-        if not any(path[: len(other)] == other for other in wrong):
+    for path, message, at_key in check(rest) if rest else ():
+        if not any(_overlap(path, other) for other in wrong):
             got = "" if at_key else document.got(path)
             problems.append(document.problem(path, message, at_key=at_key, got=got))
     return config, problems
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one of two paths stands inside the other."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _build(document: Document, data: object) -> Config:

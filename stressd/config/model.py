@@ -214,7 +214,7 @@ class Metrics(Frozen):
 
 
 class Output(Frozen):
-    """Where results go."""
+    """Folders for results."""
 
     runs: Annotated[Path, PlainValidator(fields.folder), fields.PATH_SCHEMA] = Field(
         default=Path("runs"),

@@ -19,14 +19,17 @@ _SAID = (
     (r"character '(.)' that cannot start", r"\1 cannot begin a value; quote it"),
     (r"another document|expected '<document start>'", "a second document begins; only one is read"),
     (r"mapping values are not", "a colon cannot stand here; mind indentation and quotes"),
-    (r"could not find expected ':'", "this key has no colon after it"),
-    (r"expected <block end>", "does not line up with what it belongs to"),
-    (r"unexpected end of stream", "a quote is never closed"),
-    (r"expected ',' or '(.)', but got '<stream end>'", r"\1 is missing"),
+    (r"could not find expected ':'", "what stands before this is a key without a colon"),
+    (r"expected <block end>", "does not line up with anything above it"),
+    (r"unexpected end of stream", "the quote that begins here is never closed"),
+    (
+        r"expected ',' or '(.)', but got",
+        r"the bracket of line {start} lacks a comma or its \1 here",
+    ),
     (r"expected the node content, but found ':'", "a value that begins with [ must be quoted"),
     (r"found undefined alias (.*)", r"the alias \1 has no anchor before it"),
-    (r"second occurrence", "this anchor is taken"),
-)  # fmt: skip
+    (r"second occurrence", "the anchor of line {start} has the same name"),
+)
 
 
 class _Composer(yaml.SafeLoader):
@@ -53,6 +56,8 @@ def compose(file: str, text: str) -> yaml.Node | None:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as failure:
         mark = failure.problem_mark or failure.context_mark or loader.get_mark()
+        if failure.context_mark and "end of stream" in (failure.problem or ""):
+            mark = failure.context_mark
         message = _explain(failure, text)
     except (ValueError, OverflowError):  # PyYAML on "\UFFFFFFFF"
         mark = loader.get_mark()
@@ -72,10 +77,10 @@ def _explain(failure: yaml.MarkedYAMLError, text: str) -> str:
     mark, start = failure.problem_mark, failure.context_mark
     if "'{'" in said and mark and "${" in text.splitlines()[mark.line]:
         return "a ${env:...} between brackets must be in double quotes"
+    line = start.line + 1 if start else 0
     for theirs, ours in _SAID:
         if match := re.search(theirs, said):
-            said = match.expand(ours)
-            break
+            return match.expand(ours).replace("{start}", str(line))
     if mark and start and start.line < mark.line:
-        said += f" (for what begins at line {start.line + 1})"
+        said += f" (in what begins at line {line})"
     return said
