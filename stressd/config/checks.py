@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
-from stressd import limits
+from stressd import limits, resources
 from stressd.config.document import Path
 from stressd.config.model import Config, Maps, Recording, Synthetic
-from stressd.config.recordings import shipped_recordings
 from stressd.config.units import Size
 from stressd_kernels.ops.catalog import OPS
 
@@ -134,7 +133,7 @@ def inputs_are_readable(config: Config) -> Iterator[Trouble]:
         yield Trouble(("source", "file"), why)
     if not isinstance(source, Recording):
         return
-    shipped = shipped_recordings()
+    shipped = resources.recordings()
     for n, file in enumerate(source.files):
         if file not in shipped and (why := _unreadable(FilePath(file))):
             names = f"; shipped are {', '.join(sorted(shipped))}" if shipped else ""

@@ -8,13 +8,12 @@ not show, and finds on the way which keys would have been right.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import UnionType
-from typing import TypeGuard, Union, get_args, get_origin
+from typing import Any, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from stressd.config.document import Document, Path, dotted
 from stressd.config.fields import OP_NAMES
@@ -22,6 +21,7 @@ from stressd.config.model import Config
 from stressd.errors import Problem
 
 Model = type[BaseModel]
+Error = Mapping[str, Any]  # as ValidationError.errors() gives it: type, loc, msg, input, ctx
 
 _SAID = {
     "missing": "is required",
@@ -46,7 +46,7 @@ _SAID = {
 }
 
 
-def genuine(document: Document, failure: ValidationError) -> list[ErrorDetails]:
+def genuine(document: Document, failure: ValidationError) -> list[Error]:
     """pydantic's errors, without the shortness of a list that only its wrong entries emptied."""
     return [
         error
@@ -55,12 +55,12 @@ def genuine(document: Document, failure: ValidationError) -> list[ErrorDetails]:
     ]
 
 
-def path_of(error: ErrorDetails) -> Path:
+def path_of(error: Error) -> Path:
     """The path of the value that pydantic found wrong, as the file shows it."""
     return _follow(error["loc"])[0]
 
 
-def explain(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
+def explain(document: Document, errors: Iterable[Error]) -> Iterator[Problem]:
     """Problems for pydantic's errors, except for values that could not even be read."""
     for error in errors:
         path, model, variants = _follow(error["loc"])
@@ -73,7 +73,7 @@ def explain(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Prob
 
 def _problem(
     document: Document,
-    error: ErrorDetails,
+    error: Error,
     path: Path,
     model: Model | None,
     variants: dict[str, Model],
@@ -93,7 +93,7 @@ def _problem(
         required = "is required: " if kind == "union_tag_not_found" else "must be "
         return document.problem(path, f"{required}{_either(options)}{near}", got=got)
     bounds = {key: _bound(value) for key, value in context.items()}
-    return document.problem(path, _SAID.get(kind, error["msg"]).format(**bounds), got=got)
+    return document.problem(path, _SAID.get(kind, str(error["msg"])).format(**bounds), got=got)
 
 
 def _follow(loc: tuple[int | str, ...]) -> tuple[Path, Model | None, dict[str, Model]]:

@@ -20,11 +20,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from stressd import resources
 from stressd.config.checks import check
 from stressd.config.document import Document, Path, read_document
 from stressd.config.explain import explain, genuine, path_of
 from stressd.config.model import Config
-from stressd.config.recordings import shipped_recordings
 from stressd.errors import BadConfig, Problem
 from stressd.limits import NAME_MAX
 
@@ -114,7 +114,7 @@ def _overlap(one: Path, other: Path) -> bool:
 
 def _build(document: Document, data: object) -> Config:
     folder = os.path.dirname(os.path.abspath(document.file))
-    context = {"folder": folder, "recordings": shipped_recordings()}
+    context = {"folder": folder, "recordings": resources.recordings()}
     return Config.model_validate(data, context=context)
 
 

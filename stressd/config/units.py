@@ -11,10 +11,9 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import GetCoreSchemaHandler, PlainSerializer, PlainValidator, WithJsonSchema
 
 from stressd.limits import PORT_MAX
 
@@ -32,16 +31,11 @@ class TextValue:
         raise NotImplementedError
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse, serialization=core_schema.to_string_ser_schema()
+    def __get_pydantic_core_schema__(cls, _: Any, handler: GetCoreSchemaHandler) -> Any:
+        looks = WithJsonSchema({"type": "string", "pattern": cls.PATTERN})
+        return handler.generate_schema(
+            Annotated[Any, PlainValidator(cls.parse), PlainSerializer(str), looks]
         )
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, _: CoreSchema, __: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"type": "string", "pattern": cls.PATTERN}
 
 
 @dataclass(frozen=True, order=True)
