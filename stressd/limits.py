@@ -14,7 +14,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 # -- a configuration file ----------------------------------------------------------------
-CONFIG_BYTES_MAX = 256 * 1024  # a hundred times the longest sensible file; parsing stays instant
+CONFIG_BYTES_MAX = 256 * 1024  # a hundred times any sensible file, and still parsed at once
 CONFIG_DEPTH_MAX = 16  # the model nests 5 deep; more is a mistake or an attack on the stack
 CONFIG_NODES_MAX = 10_000  # values after aliases are followed: stops the billion laughs
 PROBLEMS_MAX = 50  # problems printed of one file; nobody reads more before fixing some
@@ -31,13 +31,13 @@ SAMPLE_MAX = 60 * SECOND  # rates and the live table must not be older than a mi
 STALL_MIN = 1 * SECOND  # a busy host may keep a worker off its core for most of a second
 STALL_MAX = 1 * HOUR  # a watchdog that sleeps longer watches nothing
 CHECK_MIN = 100 * MS  # structural checks hold the writer lock; more often they are the load
-CHECK_MAX = 24 * HOUR  # every run of a day or more is checked at least once before its end
+CHECK_MAX = 24 * HOUR  # rarer than once a day is as good as only at the end, which is 0
 
 # -- trees and where their entries come from ----------------------------------------------
 ARENA_MIN = 16 * MIB  # a few chunks for each of a handful of workers
 ARENA_MAX = 64 * GIB  # what the kernels' layout reserves room for
 KEY_SPACE = 1 << 64  # keys are one word
-ENTRIES_MAX = 16_000_000  # cells; the largest tree whose build fits a minute and a few GiB
+ENTRIES_MAX = 16_000_000  # cells; at some 45 bytes an entry they fit the default arena
 CELL_MIN = 16  # keys of one cell: a store inside a cell needs room to begin and end anywhere
 PID_MAX = 1 << 22  # Linux's own limit (PID_MAX_LIMIT)
 RECORDINGS_MAX = 64  # all of them are held in memory
@@ -46,7 +46,7 @@ RECORDINGS_MAX = 64  # all of them are held in memory
 WORKLOADS_MAX = 64  # each is a label value of every hot metric
 THREADS_MAX = 64  # of one workload
 THREADS_TOTAL_MAX = 192  # 256 slots of the arena, less those of the supervisor and the library
-WEIGHT_MAX = 1_000_000  # shares are drawn from 32 random bits; rarer operations never come up
+WEIGHT_MAX = 1_000_000  # an operation rarer than one in a million would not be tested
 
 # -- metrics -----------------------------------------------------------------------------
 SERIES_MAX = 5_000  # hot series of one scrape: what a Prometheus takes from one target gladly
