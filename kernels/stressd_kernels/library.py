@@ -399,7 +399,11 @@ def _key(name: str, number: int) -> int:
 def _keys(name: str, numbers: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
     if isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64 and numbers.ndim == 1:
         return np.ascontiguousarray(numbers)
-    return np.array([_key(name, number) for number in numbers], np.uint64)  # type: ignore[union-attr]
+    try:
+        listed = list(numbers)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence of integers (got {numbers!r})") from None
+    return np.array([_key(name, number) for number in listed], np.uint64)
 
 
 def _range(first: int, last: int, low: str = "first", high: str = "last") -> tuple[int, int]:
