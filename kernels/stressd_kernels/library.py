@@ -5,7 +5,6 @@ turns. Each call claims a slot of the arena, runs one compiled entry point witho
 gives the slot back, so a tree that nobody is calling holds nothing up.
 """
 
-import operator
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stressd_kernels.arguments import (
+    Entry,
+    key_of,
+    keys_of,
+    range_of,
+    rows_of,
+    size_of,
+    value_of,
+)
 from stressd_kernels.batch import load_batch, snapshot
 from stressd_kernels.door import driver, entry_call
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
@@ -35,15 +43,13 @@ from stressd_kernels.maple.check import Invariant
 from stressd_kernels.maple.dump import dump_lines
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.memory import Arena
-from stressd_kernels.status import KEY_MAX, RESERVED_BIT, VALUE_MAX, Status
+from stressd_kernels.status import KEY_MAX, RESERVED_BIT, Status
 from stressd_kernels.structures import Verb
 
 MAX = KEY_MAX
 ALL = KEY_MAX  # "as many as there are"
 SCAN_BATCH = 512  # entries fetched at a time by `items`
 BACKLOG_PAUSE_S = 0.0005
-
-Entry = tuple[int, int, int]
 
 _default: Arena | None = None
 _default_lock = threading.Lock()
@@ -96,7 +102,7 @@ class MapleTree:
 
     def load(self, index: int) -> int | None:
         """Return the value at `index`, or None."""
-        return _value(self._ask(Verb.LOAD, _key("index", index))[0])
+        return _value(self._ask(Verb.LOAD, key_of("index", index))[0])
 
     def load_many(self, indexes: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
         """Return the values at `indexes` as uint64, 0 where there is nothing.
@@ -104,7 +110,7 @@ class MapleTree:
         Sixteen searches are in flight at a time: much faster than single loads. Each answer is
         right at some instant of the call; together they are not one instant.
         """
-        keys = _keys("indexes", indexes)
+        keys = keys_of("indexes", indexes)
         values = np.empty(len(keys), np.uint64)
         with self._arena.seated() as slot:
             load_batch(self._arena.words, self._tree, slot, keys, values)
@@ -115,15 +121,15 @@ class MapleTree:
 
         None if it begins after `last`, or if there is none.
         """
-        return self._entry(Verb.FIND, _key("index", index), _key("last", last))
+        return self._entry(Verb.FIND, key_of("index", index), key_of("last", last))
 
     def next(self, index: int) -> Entry | None:
         """Return the entry after the one at `index` (after `index`, if nothing is there)."""
-        return self._entry(Verb.NEXT, _key("index", index))
+        return self._entry(Verb.NEXT, key_of("index", index))
 
     def prev(self, index: int) -> Entry | None:
         """Return the entry before the one at `index` (before `index`, if nothing is there)."""
-        return self._entry(Verb.PREV, _key("index", index))
+        return self._entry(Verb.PREV, key_of("index", index))
 
     def items(self, first: int = 0, last: int = MAX) -> Iterator[Entry]:
         """Yield (first, last, value) of every entry that meets [first, last], ascending.
@@ -131,7 +137,7 @@ class MapleTree:
         Between two steps the tree may change: each entry was there at some instant, and nothing
         is skipped that was there throughout.
         """
-        first, last = _range(first, last)
+        first, last = range_of(first, last)
         return self._items(first, last)
 
     def _items(self, first: int, last: int) -> Iterator[Entry]:
@@ -172,12 +178,12 @@ class MapleTree:
         self, verb: Verb, low: int, high: int, size: int, align_mask: int, align_offset: int
     ) -> int | None:
         self._needs_gaps()
-        low, high = _range(low, high, "low", "high")
-        size = _size(size)
-        mask = _key("align_mask", align_mask)
+        low, high = range_of(low, high, "low", "high")
+        size = size_of(size)
+        mask = key_of("align_mask", align_mask)
         if mask & (mask + 1):
             raise ValueError(f"align_mask must be a power of two minus 1 (got {align_mask})")
-        arguments = (low, high, size, mask, _key("align_offset", align_offset))
+        arguments = (low, high, size, mask, key_of("align_offset", align_offset))
         status, start = self._ask(verb, *arguments, result=RESULT_FIRST)
         if status == Status.RETRY:
             locked = Verb.GAP_UP_LOCKED if verb == Verb.GAP_UP else Verb.GAP_DOWN_LOCKED
@@ -188,20 +194,20 @@ class MapleTree:
 
     def store(self, first: int, last: int, value: int | None) -> None:
         """Map [first, last] to `value`, whatever was there; None erases the range."""
-        first, last = _range(first, last)
-        _done(self._ask(Verb.STORE, first, last, 0 if value is None else _stored(value))[0])
+        first, last = range_of(first, last)
+        _done(self._ask(Verb.STORE, first, last, 0 if value is None else value_of(value))[0])
 
     def insert(self, first: int, last: int, value: int) -> None:
         """Map [first, last] to `value`; FileExistsError if anything is there."""
-        first, last = _range(first, last)
-        status = self._ask(Verb.INSERT, first, last, _stored(value))[0]
+        first, last = range_of(first, last)
+        status = self._ask(Verb.INSERT, first, last, value_of(value))[0]
         if status == Status.EXISTS:
             raise FileExistsError(f"something is mapped in [{first:#x}, {last:#x}]")
         _done(status)
 
     def erase(self, index: int) -> int | None:
         """Remove the whole entry that holds `index`; return its value, or None."""
-        status, value = self._ask(Verb.ERASE, _key("index", index), result=RESULT_VALUE)
+        status, value = self._ask(Verb.ERASE, key_of("index", index), result=RESULT_VALUE)
         return value if _found(status) else None
 
     def allocate(
@@ -212,8 +218,8 @@ class MapleTree:
         Return the start, the lowest one (the highest, if `from_top`), or None.
         """
         self._needs_gaps()
-        low, high = _range(low, high, "low", "high")
-        arguments = (low, high, _size(size), _stored(value), int(bool(from_top)))
+        low, high = range_of(low, high, "low", "high")
+        arguments = (low, high, size_of(size), value_of(value), int(bool(from_top)))
         status, start = self._ask(Verb.ALLOCATE, *arguments, result=RESULT_FIRST)
         return start if _found(status) else None
 
@@ -232,7 +238,7 @@ class MapleTree:
 
         FileExistsError if the tree is not empty; much faster than storing one by one.
         """
-        rows = _rows(entries)
+        rows = rows_of(entries)
         if len(rows) == 0:
             return
         words = self._arena.words
@@ -378,69 +384,6 @@ ZERO = np.uint64(0)
 def _five(*arguments: int) -> list[Any]:
     """Return the arguments of an entry point as five uint64 (a plain int would be int64)."""
     return [np.uint64(argument) for argument in arguments] + [ZERO] * (5 - len(arguments))
-
-
-def _integer(name: str, number: int) -> int:
-    if isinstance(number, bool):
-        raise TypeError(f"{name} must be an integer (got {number!r})")
-    try:
-        return operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer (got {number!r})") from None
-
-
-def _key(name: str, number: int) -> int:
-    key = _integer(name, number)
-    if not 0 <= key <= KEY_MAX:
-        raise ValueError(f"{name} must be 0 .. 2**64 - 1 (got {key})")
-    return key
-
-
-def _keys(name: str, numbers: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
-    if isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64 and numbers.ndim == 1:
-        return np.ascontiguousarray(numbers)
-    try:
-        listed = list(numbers)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{name} must be a sequence of integers (got {numbers!r})") from None
-    return np.array([_key(name, number) for number in listed], np.uint64)
-
-
-def _range(first: int, last: int, low: str = "first", high: str = "last") -> tuple[int, int]:
-    first, last = _key(low, first), _key(high, last)
-    if first > last:
-        raise ValueError(f"{low} must not be above {high} (got {first} and {last})")
-    return first, last
-
-
-def _size(number: int) -> int:
-    size = _key("size", number)
-    if size == 0:
-        raise ValueError("size must be 1 or more (got 0)")
-    return size
-
-
-def _stored(number: int) -> int:
-    value = _integer("value", number)
-    if not 1 <= value <= VALUE_MAX:
-        raise ValueError(f"value must be 1 .. 2**63 - 1 (got {value})")
-    return value
-
-
-def _rows(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return entries as contiguous rows, or raise ValueError for the first bad one."""
-    if isinstance(entries, np.ndarray):
-        rows = np.ascontiguousarray(entries, np.uint64).reshape(-1, 3)
-    else:
-        listed = [(*_range(*ends), _stored(value)) for *ends, value in entries]
-        rows = np.array(listed, np.uint64).reshape(-1, 3)
-    first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]
-    bad = (first > last) | (value == 0) | (value > VALUE_MAX)
-    bad[1:] |= first[1:] <= last[:-1]
-    if bad.any():
-        place = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"entries[{place}] is reversed, out of order or has no valid value")
-    return rows
 
 
 def _value(word: int) -> int | None:

@@ -1,0 +1,83 @@
+"""Arguments of the library, checked at its edge: one clear error that names the argument.
+
+Integers out of range raise ValueError; what is no integer, a boolean among them, TypeError.
+"""
+
+import operator
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from stressd_kernels.status import KEY_MAX, VALUE_MAX
+
+Entry = tuple[int, int, int]  # first, last (inclusive), value
+
+
+def integer(name: str, number: int) -> int:
+    """Return `number` as an int; TypeError if it is none."""
+    if isinstance(number, bool):
+        raise TypeError(f"{name} must be an integer (got {number!r})")
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer (got {number!r})") from None
+
+
+def key_of(name: str, number: int) -> int:
+    """Return `number` as a key."""
+    key = integer(name, number)
+    if not 0 <= key <= KEY_MAX:
+        raise ValueError(f"{name} must be 0 .. 2**64 - 1 (got {key})")
+    return key
+
+
+def keys_of(name: str, numbers: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
+    """Return `numbers` as contiguous uint64 keys."""
+    if isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64 and numbers.ndim == 1:
+        return np.ascontiguousarray(numbers)
+    try:
+        listed = list(numbers)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence of integers (got {numbers!r})") from None
+    return np.array([key_of(name, number) for number in listed], np.uint64)
+
+
+def range_of(first: int, last: int, low: str = "first", high: str = "last") -> tuple[int, int]:
+    """Return both ends of a range of keys; ValueError if it is reversed."""
+    first, last = key_of(low, first), key_of(high, last)
+    if first > last:
+        raise ValueError(f"{low} must not be above {high} (got {first} and {last})")
+    return first, last
+
+
+def size_of(number: int) -> int:
+    """Return `number` as a count of keys, 1 or more."""
+    size = key_of("size", number)
+    if size == 0:
+        raise ValueError("size must be 1 or more (got 0)")
+    return size
+
+
+def value_of(number: int) -> int:
+    """Return `number` as a value that can be stored."""
+    value = integer("value", number)
+    if not 1 <= value <= VALUE_MAX:
+        raise ValueError(f"value must be 1 .. 2**63 - 1 (got {value})")
+    return value
+
+
+def rows_of(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return entries as contiguous rows, or raise ValueError for the first bad one."""
+    if isinstance(entries, np.ndarray):
+        rows = np.ascontiguousarray(entries, np.uint64).reshape(-1, 3)
+    else:
+        listed = [(*range_of(*ends), value_of(value)) for *ends, value in entries]
+        rows = np.array(listed, np.uint64).reshape(-1, 3)
+    first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]
+    bad = (first > last) | (value == 0) | (value > VALUE_MAX)
+    bad[1:] |= first[1:] <= last[:-1]
+    if bad.any():
+        place = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"entries[{place}] is reversed, out of order or has no valid value")
+    return rows
