@@ -75,6 +75,8 @@ class ArenaSample:
 
 @dataclass(frozen=True)
 class EpochSample:
+    """How far readers hold reclamation back."""
+
     epoch: int
     lag: int  # epoch minus the oldest announced one, 0 when nobody is pinned
     pinned: int  # slots that announce an epoch now
@@ -83,6 +85,8 @@ class EpochSample:
 
 @dataclass(frozen=True)
 class WorkerSample:
+    """One worker: what it does, and when it last got anywhere."""
+
     worker: int
     workload: str
     state: Literal["running", "idle", "stalled"]

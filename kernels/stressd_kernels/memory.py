@@ -276,9 +276,11 @@ def _reserve(words: int) -> Words:
 
 @driver
 def _drain(words, slot):  # type: ignore[no-untyped-def]
+    """Free all of one slot's limbo; its thread is at rest."""
     return limbo_drain(words, slot)
 
 
 @driver
 def _lag(words):  # type: ignore[no-untyped-def]
+    """Return the lag of the oldest pinned slot, and how many are pinned."""
     return epoch_lag(words)

@@ -12,7 +12,7 @@ Ordering                                             pairs with   and forbids
     S1  acquire, reading the root                    P1           a node before its content
     S2  acquire, reading a slot                      P1           "
     V1  acquire, reading the version before          P4           an answer from half a write
-    V2  acquire fence, before reading it after       P2           "
+    V2  acquire fence, before reading it after       P2, P3       "
 
 Progress: wait-free; next and prev repeat at most CROSSING_TRIES times.
 
