@@ -4,9 +4,7 @@ A batch keeps WIDTH searches in flight. All of them take one step down before an
 next, and each step begins to fetch what the following one will read, so that the cache misses
 of sixteen searches overlap instead of queueing.
 
-Ordering                                             pairs with   and forbids
-    S1  acquire, reading the root                    P1           a node before its content
-    S2  acquire, reading a slot                      P1           "
+    S1, S2  as in maple/search.py
 """
 
 import numpy as np

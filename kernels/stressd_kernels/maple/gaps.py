@@ -13,11 +13,7 @@ if it was even before and unchanged after, everything was read from exactly one 
 version is RESULT_VERSION. After TRIES the caller unpins and asks under the lock, where the
 same search needs no version.
 
-Ordering                                             pairs with   and forbids
-    S1  acquire, reading the root                    P1           a node before its content
-    S2  acquire, reading a slot                      P1           "
-    V1  acquire, reading the version before          P4           an answer from half a write
-    V2  acquire fence, before reading it after       P2, P3       "
+    S1, S2, V1, V2  as in search.py
 
 Progress: a search visits each leaf at most once; with writers it ends after TRIES searches.
 
