@@ -1,0 +1,1 @@
+"""Tests of stressd. Helpers shared between folders are imported as `tests.<module>`."""

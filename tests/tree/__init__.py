@@ -1,0 +1,1 @@
+"""MapleTree against an interval model that is obviously right."""

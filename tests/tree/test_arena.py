@@ -1,0 +1,191 @@
+"""Memory: a full arena refuses and changes nothing, and every node is accounted for."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stressd_kernels import Arena, MapleTree
+from tests.naive import NaiveTree
+from tests.tree.keys import MAX, PAGE
+
+TINY = 4 << 20  # one chunk of leaves, one of inner nodes
+STRIDE = 4 * PAGE
+
+
+def balanced(arena: Arena) -> bool:
+    """Tell whether every node is in exactly one place."""
+    count = arena.accounting()
+    return count.live + count.limbo + count.cached + count.free == count.carved
+
+
+def fill(tree: MapleTree) -> int:
+    """Store until the arena is full; return the number of entries."""
+    with contextlib.suppress(MemoryError):
+        for entry in entries_of(1 << 20):
+            tree.store(*entry)
+        pytest.fail("the arena did not fill up")
+    return len(tree)
+
+
+def entries_of(count: int) -> Iterator[tuple[int, int, int]]:
+    """Yield what fill() stored."""
+    return ((i * STRIDE, i * STRIDE + PAGE - 1, i + 1) for i in range(count))
+
+
+@pytest.fixture(scope="module")
+def full() -> tuple[MapleTree, int]:
+    """A tree whose arena is full, and its number of entries."""
+    tree = MapleTree(arena=Arena(TINY))
+    return tree, fill(tree)
+
+
+def test_a_full_arena_leaves_the_tree_as_it_was(full: tuple[MapleTree, int]) -> None:
+    """The store that was refused left no trace, and the answers are those of before."""
+    tree, count = full
+    assert tree.check() is None
+    assert len(tree) == count
+    assert list(tree.items()) == list(entries_of(count))
+    assert tree.empty_area(0, MAX, PAGE) == PAGE
+    assert tree.empty_area_rev(0, MAX, PAGE) == MAX - PAGE + 1
+
+
+REFUSED: dict[str, Callable[[MapleTree, int], object]] = {
+    "store": lambda tree, n: tree.store(n * STRIDE + PAGE, n * STRIDE + 2 * PAGE - 1, 1),
+    "store over several leaves": lambda tree, n: tree.store(n * STRIDE + 5, (n + 60) * STRIDE, 1),
+    "store None": lambda tree, n: tree.store(n * STRIDE + 5, (n + 60) * STRIDE, None),
+    "insert": lambda tree, n: tree.insert(n * STRIDE + PAGE, n * STRIDE + 2 * PAGE - 1, 1),
+    "allocate": lambda tree, n: tree.allocate(n * STRIDE, MAX, PAGE, 1),
+    "erase": lambda tree, n: tree.erase(n * STRIDE),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_every_kind_of_write_is_refused_whole(name: str) -> None:
+    """Writes go on while nodes are left; the first that is refused has changed nothing."""
+    tree, write = MapleTree(arena=Arena(TINY)), REFUSED[name]
+    count = fill(tree)
+    draw = random.Random(count)
+    for _ in range(2000):
+        before = list(tree.items()) if draw.random() < 0.005 else None
+        try:
+            write(tree, draw.randrange(count - 100))
+        except MemoryError:
+            assert before is None or list(tree.items()) == before
+            assert tree.check() is None
+    assert tree.check() is None
+
+
+def test_a_copy_that_does_not_fit_is_refused(full: tuple[MapleTree, int]) -> None:
+    """The source stays as it is, and the half-made copy takes nothing with it."""
+    tree, count = full
+    with pytest.raises(MemoryError):
+        tree.copy()
+    assert tree.check() is None
+    assert len(tree) == count
+
+
+def test_a_cleared_tree_gives_its_nodes_back() -> None:
+    """After clear() the same arena holds as much as at first, again and again."""
+    arena = Arena(TINY)
+    tree = MapleTree(arena=arena)
+    counts = []
+    for _ in range(3):
+        counts.append(fill(tree))
+        tree.clear()
+        assert arena.drain()
+        assert balanced(arena)
+        assert arena.accounting().live == 0
+    assert min(counts) >= counts[0] * 0.95
+
+
+def test_copies_that_come_and_go_do_not_fill_the_arena() -> None:
+    """Whole trees are retired at once, and come back as fast as others are built."""
+    arena = Arena(64 << 20)
+    source = MapleTree(arena=arena)
+    for entry in entries_of(20_000):
+        source.store(*entry)
+    for _ in range(300):
+        source.copy().close()
+    assert balanced(arena)
+
+
+def test_a_full_arena_recovers_as_soon_as_something_is_unlinked() -> None:
+    """A refused write looks for nodes that readers have left before it gives up."""
+    tree = MapleTree(arena=Arena(TINY))
+    count = fill(tree)
+    tree.clear()
+    assert fill(tree) >= count * 0.9
+
+
+@pytest.mark.parametrize("poison", [False, True])
+def test_every_node_is_accounted_for(poison: bool) -> None:
+    """After any history: live + limbo + cached + free = carved; after a drain, limbo is empty."""
+    arena = Arena(64 << 20, poison=poison)
+    tree, model, draw = MapleTree(arena=arena), NaiveTree(), random.Random(7)
+    for step in range(20_000):
+        first = draw.randrange(2000) * PAGE
+        last = first + draw.choice((1, 1, 1, 2, 100)) * PAGE - 1
+        value = draw.choice((None, step + 1, step + 1))
+        tree.store(first, last, value)
+        model.store(first, last, value)
+        if step % 1000 == 0:
+            assert balanced(arena)
+    twin = tree.copy()
+    assert arena.drain()
+    count = arena.accounting()
+    assert balanced(arena)
+    assert count.limbo == 0
+    assert count.live == tree.nodes + twin.nodes
+    assert list(tree.items()) == list(twin.items()) == list(model.items())
+
+
+def test_dropped_trees_give_their_blocks_back() -> None:
+    """More trees than an arena has blocks for, one after the other."""
+    arena = Arena(TINY)
+    for number in range(5000):
+        tree = MapleTree(arena=arena)
+        tree.store(number, number, 1)
+        tree.close()
+    assert arena.accounting().live == 0
+
+
+def test_a_closed_tree_says_so() -> None:
+    """Every use after close() is refused; closing twice is fine."""
+    tree = MapleTree(arena=Arena(TINY))
+    tree.store(1, 1, 1)
+    tree.close()
+    tree.close()
+    for use in (lambda: tree.load(1), lambda: tree.store(1, 1, 1), tree.check, tree.clear):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+
+
+def test_stats_agree_with_the_properties() -> None:
+    """stats() says the same as the tree's own properties, and counts what happened."""
+    tree = MapleTree(arena=Arena(TINY))
+    assert tree.height == tree.nodes == tree.bytes == 0
+    for entry in entries_of(1000):
+        tree.store(*entry)
+    stats = tree.stats()
+    assert stats["entries"] == len(tree) == 1000
+    assert stats["height"] == tree.height >= 3
+    assert stats["leaves"] + stats["inners"] == tree.nodes
+    assert stats["bytes"] == tree.bytes > 0
+    assert stats["splits"] > 0
+    assert stats["version"] % 2 == 0
+    assert stats["arena"]["live"] == tree.nodes
+
+
+def test_a_dump_shows_every_entry() -> None:
+    """dump() is for people, but everything is in it."""
+    tree = MapleTree()
+    for entry in entries_of(50):
+        tree.store(*entry)
+    text = tree.dump()
+    for first, last, _ in entries_of(50):
+        assert f"{first:x}" in text
+        assert f"{last:x}" in text

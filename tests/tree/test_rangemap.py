@@ -1,0 +1,169 @@
+"""Any sequence of operations leaves the tree and the interval model with equal contents."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from stressd_kernels import MapleTree
+from tests.naive import NaiveTree
+from tests.tree.keys import (
+    MAX,
+    REACHES,
+    TOKENS,
+    VALUES,
+    Entry,
+    Token,
+    key_of,
+    layout,
+    range_of,
+)
+
+SMALL = 300  # up to here every step compares everything
+SIZES = st.one_of(st.just(0), st.integers(1, 40), st.integers(400, 4000))
+MASKS = st.sampled_from([0, 0, 0, 1, 7, 0xFFF, 0x1FFFFF, 2**40 - 1, MAX])
+SPANS = st.one_of(
+    st.integers(1, 10), st.integers(1, 40).map(lambda pages: pages * 4096), st.integers(1, MAX)
+)
+
+
+class RangeMap(RuleBasedStateMachine):
+    """Every method of the tree beside the same method of the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tree = MapleTree()
+        self.model = NaiveTree()
+
+    @initialize(
+        count=SIZES,
+        fill=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
+        order=st.sampled_from(["up", "down", "random", "bulk"]),
+        seed=st.integers(0, 2**32),
+    )
+    def fill(self, count: int, fill: float, order: str, seed: int) -> None:
+        """Start from any fill: entry by entry, or built at once by copy()."""
+        entries = layout(seed, count, fill)
+        for entry in entries:
+            self.model.store(*entry)
+        if order == "down":
+            entries.reverse()
+        elif order == "random":
+            random.Random(seed).shuffle(entries)
+        for first, last, value in entries:
+            self.tree.store(first, last, value)
+        if order == "bulk":
+            self.tree = self.tree.copy()
+
+    @property
+    def entries(self) -> list[Entry]:
+        return list(self.model.items())
+
+    def key(self, token: Token) -> int:
+        return key_of(token, self.entries)
+
+    @rule(start=TOKENS, end=TOKENS, reach=REACHES, value=VALUES)
+    def store(self, start: Token, end: Token, reach: int, value: int) -> None:
+        first, last = range_of(start, end, reach, self.entries)
+        self.tree.store(first, last, value)
+        self.model.store(first, last, value)
+
+    @rule(token=TOKENS, value=VALUES)
+    def store_one(self, token: Token, value: int) -> None:
+        key = self.key(token)
+        self.tree.store(key, key, value)
+        self.model.store(key, key, value)
+
+    @rule(start=TOKENS, end=TOKENS, reach=REACHES)
+    def store_none(self, start: Token, end: Token, reach: int) -> None:
+        first, last = range_of(start, end, reach, self.entries)
+        self.tree.store(first, last, None)
+        self.model.store(first, last, None)
+
+    @rule(start=TOKENS, end=TOKENS, reach=REACHES, value=VALUES)
+    def insert(self, start: Token, end: Token, reach: int, value: int) -> None:
+        first, last = range_of(start, end, reach, self.entries)
+        try:
+            self.model.insert(first, last, value)
+        except FileExistsError:
+            with pytest.raises(FileExistsError):
+                self.tree.insert(first, last, value)
+        else:
+            self.tree.insert(first, last, value)
+
+    @rule(token=TOKENS)
+    def erase(self, token: Token) -> None:
+        key = self.key(token)
+        assert self.tree.erase(key) == self.model.erase(key)
+
+    @rule(token=TOKENS, end=TOKENS)
+    def read(self, token: Token, end: Token) -> None:
+        key, last = range_of(token, end, 0, self.entries)
+        assert self.tree.load(key) == self.model.load(key)
+        assert self.tree.find(key) == self.model.find(key)
+        assert self.tree.find(key, last) == self.model.find(key, last)
+        assert self.tree.next(key) == self.model.next(key)
+        assert self.tree.prev(key) == self.model.prev(key)
+
+    @rule(tokens=st.lists(TOKENS, max_size=40))
+    def load_many(self, tokens: list[Token]) -> None:
+        keys = [self.key(token) for token in tokens]
+        assert self.tree.load_many(keys).tolist() == self.model.load_many(keys).tolist()
+
+    @rule(start=TOKENS, end=TOKENS, reach=REACHES)
+    def items(self, start: Token, end: Token, reach: int) -> None:
+        first, last = range_of(start, end, reach, self.entries)
+        assert list(self.tree.items(first, last)) == list(self.model.items(first, last))
+
+    @rule(start=TOKENS, end=TOKENS, reach=REACHES, size=SPANS, mask=MASKS, offset=SPANS)
+    def gaps(self, start: Token, end: Token, reach: int, size: int, mask: int, offset: int) -> None:
+        window = range_of(start, end, reach, self.entries)
+        request = (*window, size, mask, offset)
+        assert self.tree.empty_area(*request) == self.model.empty_area(*request)
+        assert self.tree.empty_area_rev(*request) == self.model.empty_area_rev(*request)
+
+    @rule(size=SPANS, mask=MASKS)
+    def gaps_anywhere(self, size: int, mask: int) -> None:
+        request = (0, MAX, size, mask, 0)
+        assert self.tree.empty_area(*request) == self.model.empty_area(*request)
+        assert self.tree.empty_area_rev(*request) == self.model.empty_area_rev(*request)
+
+    @rule(start=TOKENS, end=TOKENS, size=SPANS, value=VALUES, top=st.booleans())
+    def allocate(self, start: Token, end: Token, size: int, value: int, top: bool) -> None:
+        window = range_of(start, end, 0, self.entries)
+        placed = self.tree.allocate(*window, size, value, from_top=top)
+        assert placed == self.model.allocate(*window, size, value, from_top=top)
+
+    @rule()
+    def go_on_with_a_copy(self) -> None:
+        """The copy replaces the original, which is cleared and must not take the copy with it."""
+        twin = self.tree.copy()
+        self.tree.clear()
+        assert len(self.tree) == 0
+        assert self.tree.check() is None
+        self.tree = twin
+
+    @rule(sure=st.integers(0, 9))
+    def clear(self, sure: int) -> None:
+        if sure == 9:
+            self.tree.clear()
+            self.model.clear()
+
+    @invariant()
+    def structure_holds(self) -> None:
+        assert self.tree.check() is None
+        assert len(self.tree) == len(self.model)
+
+    @invariant()
+    def small_maps_are_equal(self) -> None:
+        if len(self.model) <= SMALL:
+            assert list(self.tree.items()) == self.entries
+
+    def teardown(self) -> None:
+        assert list(self.tree.items()) == self.entries
+
+
+TestRangeMap = RangeMap.TestCase
