@@ -1,0 +1,109 @@
+"""A kernel has one shape: short, few parameters, documented, careful with uint64."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tests.tidy.sources import Kernel, kernels
+
+LINES_MAX = 40
+PARAMETERS_MAX = 6
+
+# What every entry point ends with, and whoever calls one: see door_native.Entry.
+SIGNATURE = ["a", "b", "c", "d", "e"]
+# Kernels that may be longer or wider, with the reason. The lists may only shrink: an entry
+# that is no longer needed fails the test as well.
+LONG: dict[str, str] = {}
+WIDE: dict[str, str] = {
+    "kernels/stressd_kernels/maple/gaps.py:ask": "writes down the five words of a question",
+}
+
+WORD_CALLS = {
+    "load_relaxed",
+    "load_acquire",
+    "compare_exchange",
+    "exchange",
+    "fetch_add",
+    "uint64",
+    "stamp_begin",
+    "stamp_end",
+    "clock_monotonic",
+}
+
+
+def code_lines(kernel: Kernel) -> int:
+    """Return the lines of a kernel from `def` to its end, the docstring not counted."""
+    node = kernel.node
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
+def is_word(node: ast.AST, words: set[str]) -> bool:
+    """Tell whether an expression surely is a uint64: a word of the arena, or a name for one."""
+    if isinstance(node, ast.Call):
+        function = node.func
+        name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+        return name in WORD_CALLS
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Name) and node.value.id == "words"
+    return isinstance(node, ast.Name) and node.id in words
+
+
+def word_names(kernel: Kernel) -> set[str]:
+    """Return the local names that are only ever assigned a word."""
+    seen: dict[str, list[bool]] = {}
+    for node in ast.walk(kernel.node):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            seen.setdefault(node.targets[0].id, []).append(is_word(node.value, set()))
+        elif isinstance(node, ast.AugAssign | ast.For) and isinstance(node.target, ast.Name):
+            seen.setdefault(node.target.id, []).append(False)
+    return {name for name, verdicts in seen.items() if all(verdicts)}
+
+
+def bare_literals(kernel: Kernel) -> Iterator[int]:
+    """Yield the line of each integer literal that meets a word in arithmetic."""
+    words = word_names(kernel)
+    for node in ast.walk(kernel.node):
+        if isinstance(node, ast.BinOp):
+            pair = (node.left, node.right)
+            literal = any(isinstance(n, ast.Constant) and type(n.value) is int for n in pair)
+            if literal and any(is_word(n, words) for n in pair):
+                yield node.lineno
+        elif (
+            isinstance(node, ast.AugAssign)
+            and isinstance(node.value, ast.Constant)
+            and is_word(node.target, words)
+        ):
+            yield node.lineno
+
+
+def test_kernels_were_found() -> None:
+    """The rules below would hold of nothing at all."""
+    assert len(kernels()) >= 50
+
+
+def test_a_kernel_fits_on_a_screen() -> None:
+    """At most 40 lines of code, so that a protocol can be seen whole."""
+    assert {k.where for k in kernels() if code_lines(k) > LINES_MAX} == set(LONG)
+
+
+def test_a_kernel_takes_few_parameters() -> None:
+    """At most 6; entry points share one fixed signature, so they and their callers are exempt."""
+    parameters = {k.where: [a.arg for a in k.node.args.args] for k in kernels()}
+    wide = {where for where, names in parameters.items() if len(names) > PARAMETERS_MAX}
+    uniform = {w for w in wide if [name.strip("_") for name in parameters[w][-5:]] == SIGNATURE}
+    assert wide - uniform == set(WIDE)
+
+
+def test_a_kernel_says_what_it_does() -> None:
+    """Each has a docstring."""
+    assert [k.where for k in kernels() if not ast.get_docstring(k.node)] == []
+
+
+def test_no_integer_literal_meets_a_word() -> None:
+    """A bare literal beside a uint64 makes numba compute in int64: use the named constants."""
+    assert [f"{k.module.where}:{line}" for k in kernels() for line in bare_literals(k)] == []
