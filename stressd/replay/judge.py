@@ -118,16 +118,16 @@ class _Judge:
         for problem in log.problems:
             self._findings.note("recording", problem)
         if lost := self._spaces.lost - log.unread:
-            message = f"{log.path}: {lost} events were lost while recording"
+            message = f"{log.path}: events lost while recording: {lost}"
             self._findings.doubt("recording", message, lost=lost)
         if log.unread:
-            message = f"{log.path}: {log.unread} events could not be read"
+            message = f"{log.path}: events that could not be read: {log.unread}"
             self._findings.doubt("recording", message, unread=log.unread)
         if log.unattributed:
-            message = f"{log.path}: {log.unattributed} gap searches name no tree (mm=): not asked"
+            message = f"{log.path}: gap searches not asked, as mm= is missing: {log.unattributed}"
             self._findings.note("recording", message, unattributed=log.unattributed)
         if self._late:
-            message = f"{log.path}: {self._late} trees were destroyed that nothing was stored in"
+            message = f"{log.path}: trees destroyed but never mentioned before: {self._late}"
             self._findings.note("recording", message, destroyed=self._late)
         if self._spaces.stores + self._spaces.erases == 0:
             self._findings.doubt("recording", f"{log.path}: nothing was stored: nothing to judge")

@@ -96,5 +96,7 @@ class Findings:
         grade: Literal["interesting", "forbidden"] = (
             "forbidden" if self.verdict is Verdict.INVALID else "interesting"
         )
-        rest = Finding("replay", grade, f"and {self._more} more findings", {"more": self._more})
+        rest = Finding(
+            "replay", grade, f"further findings, not kept: {self._more}", {"more": self._more}
+        )
         return (*self._kept, rest)

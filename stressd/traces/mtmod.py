@@ -138,8 +138,9 @@ class MtModLog:
         match = DESTROY.match(line, at)
         if match is not None:
             return Destroy(_pointer(match[1]), self._pid(line[:at]), number)
-        if line[:at].strip() and not line[:at].endswith(b": "):
-            return self._other(line, number)  # the comm of another event
+        before = line[:at]
+        if not before.endswith(b": ") and (before.strip() or b": " in line[at:]):
+            return self._other(line, number)  # mt_mod is the comm, or an argument, of its event
         return self._failed(line, at, number)
 
     def _other(self, line: bytes, number: int) -> Event | None:
