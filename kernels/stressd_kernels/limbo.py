@@ -8,14 +8,16 @@ An entry is one node, or the root of a whole subtree (SUBTREE_BIT) that was unli
 its children are pushed to a small stack as the node is freed, so that no operation ever frees
 more than its budget.
 
-Bounds: at most FREE_PER_OP nodes are freed by one operation (FREE_WHEN_FULL when the ring is
-half full); announcements are scanned once per ADVANCE_EVERY retirements. When the ring has no
-room for what one write can retire, the write answers BACKLOG and changes nothing.
+Bounds: an operation frees at most FREE_PER_OP nodes (FREE_WHEN_FULL when the ring is half
+full), and those that build or clear a whole tree as many as they made or unlinked;
+announcements are scanned once per ADVANCE_EVERY retired nodes. When the ring has no room for
+what one write can retire, the write answers BACKLOG and changes nothing; when the arena has no
+node left, it first frees all that readers have left, as long as that takes.
 """
 
 import numpy as np
 
-from stressd_kernels.arena import NODES_RETIRED, node_free
+from stressd_kernels.arena import ARENA_FULL, NODES_RETIRED, arena_refill, node_free
 from stressd_kernels.door import kernel, kernel_inline, load_relaxed
 from stressd_kernels.epoch import epoch_expired, epoch_stamp, epoch_try_advance
 from stressd_kernels.layout import (
@@ -60,14 +62,20 @@ def limbo_put(words, slot, ref, stamp):
     words[slot + SLOT_LIMBO + place] = ref
     words[slot + SLOT_STAMPS + place] = stamp
     words[slot + LIMBO_TAIL] = tail + U1
-    words[slot + LIMBO_SINCE] += U1
+
+
+@kernel_inline
+def limbo_count(words, slot, nodes):
+    """Count what was put into limbo, in nodes: a subtree is one entry and many nodes."""
+    words[slot + NODES_RETIRED] += nodes
+    words[slot + LIMBO_SINCE] += nodes
 
 
 @kernel_inline
 def limbo_retire(words, slot, ref):
     """Stamp one unlinked node and put it into the slot's limbo."""
     limbo_put(words, slot, ref, epoch_stamp(words))
-    words[slot + NODES_RETIRED] += U1
+    limbo_count(words, slot, U1)
 
 
 @kernel_inline
@@ -90,9 +98,8 @@ def limbo_room(words, slot):
 @kernel
 def limbo_press(words, slot):
     """Try hard to free something: advance, free a batch; OK if there is room now."""
-    for _ in range(2):
-        if epoch_try_advance(words):
-            words[slot + EPOCH_ADVANCES] += U1
+    limbo_advance(words, slot)
+    limbo_advance(words, slot)
     limbo_free(words, slot, int(RETIRE_MOST))
     if limbo_length(words, slot) + RETIRE_MOST <= words[HEADER_BACKLOG_MAX]:
         return OK
@@ -101,14 +108,40 @@ def limbo_press(words, slot):
 
 
 @kernel
-def limbo_collect(words, slot):
-    """Advance the epoch if it is time, and free a few nodes. After each write, unpinned."""
+def limbo_squeeze(words, slot):
+    """Free nodes until the caches hold what a write can need: OK, or ARENA_FULL for good.
+
+    Called unpinned, when the arena has no more; gives up when two epochs in a row bring nothing.
+    """
+    idle = 0
+    while idle < 2:
+        limbo_advance(words, slot)
+        freed = limbo_free(words, slot, int(RETIRE_MOST))
+        status = arena_refill(words, slot)
+        if status != ARENA_FULL:
+            return status
+        idle = 0 if freed > 0 else idle + 1
+    return ARENA_FULL
+
+
+@kernel
+def limbo_advance(words, slot):
+    """Try to advance the epoch, and count it if it moved."""
+    if epoch_try_advance(words):
+        words[slot + EPOCH_ADVANCES] += U1
+
+
+@kernel_inline
+def limbo_collect(words, slot, extra):
+    """Advance the epoch if it is time, and free a few nodes and `extra` more.
+
+    After each write, unpinned and without the tree's lock.
+    """
     if words[slot + LIMBO_SINCE] >= ADVANCE_EVERY:
         words[slot + LIMBO_SINCE] = U0
-        if epoch_try_advance(words):
-            words[slot + EPOCH_ADVANCES] += U1
+        limbo_advance(words, slot)
     full = limbo_length(words, slot) > (words[HEADER_BACKLOG_MAX] >> U1)
-    limbo_free(words, slot, FREE_WHEN_FULL if full else FREE_PER_OP)
+    limbo_free(words, slot, (FREE_WHEN_FULL if full else FREE_PER_OP) + extra)
 
 
 @kernel
@@ -153,8 +186,7 @@ def limbo_drain(words, slot):
     For quiescent moments: the end of a run, or the closing of a tree.
     """
     for _ in range(4):
-        if epoch_try_advance(words):
-            words[slot + EPOCH_ADVANCES] += U1
+        limbo_advance(words, slot)
         while limbo_free(words, slot, FREE_WHEN_FULL) > 0:
             pass
     return limbo_length(words, slot) == U0 and words[slot + READY_COUNT] == U0

@@ -13,7 +13,7 @@ The open node of each level stands in the slot's buffers (OPEN), 64 words a leve
 
 import numpy as np
 
-from stressd_kernels.arena import arena_reserve, inner_take, leaf_take, ref_make
+from stressd_kernels.arena import ARENA_FULL, arena_reserve, inner_take, leaf_take, ref_make
 from stressd_kernels.door import kernel, load_relaxed
 from stressd_kernels.lanes import lanes_fill, lanes_largest, lanes_null_gap
 from stressd_kernels.layout import (
@@ -31,7 +31,7 @@ from stressd_kernels.layout import (
     U2,
     UMAX,
 )
-from stressd_kernels.limbo import READY_COUNT, limbo_free
+from stressd_kernels.limbo import READY_COUNT, limbo_free, limbo_squeeze
 from stressd_kernels.lock import OK
 from stressd_kernels.maple.node import (
     GAP_FIRST,
@@ -127,6 +127,8 @@ def range_add(words, slot, last, value):
 def level_close(words, slot):
     """Close the open leaf, and the open nodes above it that are full: OK or ARENA_FULL."""
     status = arena_reserve(words, slot)
+    if status == ARENA_FULL:
+        status = limbo_squeeze(words, slot)
     if status != OK:
         return status
     if words[slot + OPEN + OPEN_WORDS + OPEN_USED] == np.uint64(SLOTS):

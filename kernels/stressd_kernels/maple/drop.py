@@ -7,7 +7,7 @@ The ends themselves are replaced one by one: their other children live on.
 
 import numpy as np
 
-from stressd_kernels.arena import NODES_RETIRED, ref_make
+from stressd_kernels.arena import ref_make
 from stressd_kernels.door import bits_set, kernel, load_relaxed
 from stressd_kernels.epoch import epoch_stamp
 from stressd_kernels.lanes import lanes_below, lanes_zero
@@ -20,7 +20,7 @@ from stressd_kernels.layout import (
     U0,
     U1,
 )
-from stressd_kernels.limbo import RETIRE_MOST, limbo_put
+from stressd_kernels.limbo import RETIRE_MOST, limbo_count, limbo_put
 from stressd_kernels.maple.node import SLOT_FIRST, SLOTS
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_PLACE, RIGHT
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, SUBTREE_BIT
@@ -120,6 +120,6 @@ def drop_retire(words, slot):
     count = words[slot + DROPPED_COUNT]
     for place in range(np.int64(count)):
         limbo_put(words, slot, words[slot + DROPPED + place], stamp)
-    words[slot + NODES_RETIRED] += count + words[slot + DROPPED_NODES]
+    limbo_count(words, slot, count + words[slot + DROPPED_NODES])
     words[slot + DROPPED_COUNT] = U0
     words[slot + DROPPED_NODES] = U0

@@ -7,7 +7,7 @@ between taking the lock and giving it back.
 
 import numpy as np
 
-from stressd_kernels.arena import NODES_RETIRED, arena_reserve
+from stressd_kernels.arena import ARENA_FULL, arena_reserve
 from stressd_kernels.door import entry, kernel_inline, load_relaxed, words_at
 from stressd_kernels.epoch import epoch_stamp
 from stressd_kernels.layout import (
@@ -21,7 +21,7 @@ from stressd_kernels.layout import (
     TREE_ROOT,
     U0,
 )
-from stressd_kernels.limbo import limbo_collect, limbo_put, limbo_room
+from stressd_kernels.limbo import limbo_collect, limbo_count, limbo_put, limbo_room, limbo_squeeze
 from stressd_kernels.lock import OK, lock_give, lock_take
 from stressd_kernels.maple.build import build_locked
 from stressd_kernels.maple.check import check_from
@@ -97,6 +97,8 @@ def gap_downward(base, tree, slot, a, b, c, d, e):
 def write_begin(words, tree, slot):
     """Reserve what a write may need, then take the lock: OK, or why not."""
     status = arena_reserve(words, slot)
+    if status == ARENA_FULL:
+        status = limbo_squeeze(words, slot)
     if status == OK:
         status = limbo_room(words, slot)
     if status == OK:
@@ -108,7 +110,7 @@ def write_begin(words, tree, slot):
 def write_end(words, tree, slot, status):
     """Give the lock back, collect a little garbage, and pass `status` on."""
     lock_give(words, tree + TREE_LOCK)
-    limbo_collect(words, slot)
+    limbo_collect(words, slot, 0)
     return status
 
 
@@ -185,21 +187,29 @@ def allocate(base, tree, slot, a, b, c, d, e):
 
 @entry
 def clear(base, tree, slot, a, b, c, d, e):
-    """CLEAR: empty the tree with one store; its nodes wait in limbo as one subtree."""
+    """CLEAR: empty the tree with one store; its nodes wait in limbo as one subtree.
+
+    It needs no node, so it works in a full arena too.
+    """
     words = words_at(base)
-    status = write_begin(words, tree, slot)
+    status = limbo_room(words, slot)
+    if status == OK:
+        status = lock_take(words, tree + TREE_LOCK)
     if status != OK:
         return status
+    nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
     root = load_relaxed(words, tree + TREE_ROOT)
     if root != NO_REF:
         publish(words, tree, slot, 0, NO_REF, U0)
-        words[slot + NODES_RETIRED] += words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
         words[tree + TREE_LEAVES] = U0
         words[tree + TREE_INNERS] = U0
         words[tree + TREE_COUNT] = U0
         words[tree + TREE_HEIGHT] = U0
         limbo_put(words, slot, root | SUBTREE_BIT, epoch_stamp(words))
-    return write_end(words, tree, slot, OK)
+        limbo_count(words, slot, nodes)
+    lock_give(words, tree + TREE_LOCK)
+    limbo_collect(words, slot, np.int64(nodes))
+    return OK
 
 
 @entry
@@ -221,7 +231,11 @@ def build(base, tree, slot, a, b, c, d, e):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    return write_end(words, tree, slot, build_locked(words, tree, slot, a, np.int64(b)))
+    status = build_locked(words, tree, slot, a, np.int64(b))
+    nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
+    lock_give(words, tree + TREE_LOCK)
+    limbo_collect(words, slot, np.int64(nodes))
+    return status
 
 
 @entry
