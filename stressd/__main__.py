@@ -1,0 +1,6 @@
+"""`python -m stressd`."""
+
+from stressd.cli import main
+
+if __name__ == "__main__":
+    main()

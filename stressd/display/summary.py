@@ -1,0 +1,118 @@
+"""The last thing a run prints: what was proved, what was done, where the rest is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from stressd.display import units
+from stressd.display.lines import LABEL_WIDTH, labelled
+from stressd.display.table import operations_table
+from stressd.outcome import Outcome, judged
+from stressd.verdict import EXIT_MEANINGS, Verdict
+
+COLOURS = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALID: "red"}
+FINDINGS_SHOWN = 5
+NO_REPLAY = "repeats the workload; the timing of native threads does not replay"
+
+Line = tuple[str, Text]
+
+
+def headline(outcome: Outcome) -> Text:
+    """Return the verdict and what its exit code means."""
+    colour = COLOURS[outcome.verdict]
+    code = outcome.exit_code
+    return Text.assemble(
+        (f" {outcome.verdict.name} ", f"bold reverse {colour}"),
+        f"  {EXIT_MEANINGS.get(code, code.name.lower())} ",
+        (f"(exit code {int(code)})", "dim"),
+    )
+
+
+def judged_text(outcome: Outcome) -> str:
+    """Return how many answers each oracle graded, and how."""
+    parts = []
+    for oracle, grades in judged(outcome.sample).items():
+        seen = [f"{units.count(n)} {grade}" for grade, n in grades.items() if n]
+        if seen:
+            parts.append(f"{oracle} {', '.join(seen)}")
+    return " · ".join(parts) or "nothing"
+
+
+def memory_text(outcome: Outcome) -> str:
+    """Return what became of the nodes."""
+    assert outcome.sample is not None
+    arena = outcome.sample.arena
+    return (
+        f"{units.size(arena.used_bytes)} of {units.size(arena.capacity_bytes)} in nodes;"
+        f" {units.count(arena.retired_total)} retired, {units.count(arena.freed_total)} reclaimed"
+    )
+
+
+def reasons(outcome: Outcome) -> Iterator[Line]:
+    """Yield why the verdict is not VALID, and what was found."""
+    for opinion in outcome.opinions:
+        if opinion.verdict is not Verdict.VALID:
+            said = f"{opinion.oracle}: {opinion.message}"
+            yield "because", Text(said, COLOURS[opinion.verdict])
+    shown = [finding for finding in outcome.findings if finding.grade == "forbidden"]
+    for finding in shown[:FINDINGS_SHOWN]:
+        yield "finding", Text(f"{finding.oracle}: {finding.message}")
+    more = len(shown) - FINDINGS_SHOWN + outcome.findings_dropped
+    if more > 0:
+        yield "", Text(f"and {more:,} more in findings.jsonl", "dim")
+
+
+def facts(outcome: Outcome) -> Iterator[Line]:
+    """Yield what was done."""
+    ran = f"{outcome.duration_s:.1f} s of {outcome.planned_s:g} s"
+    yield "ran", Text(f"{ran}, {outcome.ending.message}" if outcome.ending.planned else ran)
+    if outcome.sample is not None:
+        yield "judged", Text(judged_text(outcome))
+        yield "memory", Text(memory_text(outcome))
+    for opinion in outcome.opinions:
+        for note in opinion.notes:
+            yield "note", Text(note, "dim")
+
+
+def tail(outcome: Outcome) -> Iterator[Text]:
+    """Yield where the rest is, and how to run it again; that line stands last, to be pasted."""
+    yield labelled("run", str(outcome.run_dir))
+    if outcome.verdict is not Verdict.VALID:
+        yield labelled("repeat", NO_REPLAY, "dim")
+        yield Text(f"  {outcome.repeat}", "bold")
+
+
+def lines(found: Iterable[Line]) -> Table:
+    """Return labelled lines; what is too long goes on below its beginning."""
+    grid = Table.grid()
+    grid.add_column(width=LABEL_WIDTH, style="dim")
+    grid.add_column(overflow="fold")
+    for label, said in found:
+        grid.add_row(label, said)
+    return grid
+
+
+def parts(outcome: Outcome, width: int, quiet: bool) -> Iterator[RenderableType]:
+    """Yield the whole summary, or the verdict and its reasons alone."""
+    if not quiet:
+        yield Rule(style="dim")
+    yield headline(outcome)
+    yield lines(reasons(outcome))
+    if not quiet:
+        if outcome.sample is not None and outcome.duration_s > 0:
+            yield Text()
+            yield operations_table(outcome.sample.ops, outcome.duration_s, width)
+            yield Text()
+        yield lines(facts(outcome))
+    yield from tail(outcome)
+
+
+def print_closing(console: Console, outcome: Outcome, quiet: bool = False) -> None:
+    """Print the summary; paths and commands stay on one line, however long."""
+    for part in parts(outcome, console.width, quiet):
+        console.print(part, soft_wrap=isinstance(part, Text), highlight=False)

@@ -1,0 +1,146 @@
+"""`stressd run`: from the command line to a session, and from its outcome to the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import multiprocessing
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stressd import resources
+from stressd.config.commands import effective
+from stressd.config.load import Loaded, load_config
+from stressd.errors import BadConfig, Problem, UsageError
+
+if TYPE_CHECKING:
+    from stressd.job import EngineLike, Job
+    from stressd.outcome import Outcome
+
+
+NO_TEXT = "false"  # the value behind --no-metrics, which is not written
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    name: str  # a configuration: a path, or the bare name of one that is shipped
+    overrides: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # path: option, text
+    run_dir: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+
+    def option_problem(self, problem: Problem) -> str:
+        """Return what is wrong with the option that gave a value its text."""
+        option, text = self.overrides[problem.path]
+        return f"{option}: {problem.message} (got {text})"
+
+    def words(self) -> list[str]:
+        """Return the options, but for the seed, as one writes them."""
+        pairs = (pair for path, pair in self.overrides.items() if path != "run.seed")
+        return [word for option, text in pairs for word in (option, text) if word != NO_TEXT]
+
+
+def run(request: Request) -> int:
+    """Run a configuration and return the exit code."""
+    loaded = load(request)
+    choose_build(loaded.config.run.build)
+    from stressd.display import human_console, print_closing, screen_for
+    from stressd.session import run_session
+
+    faulthandler.enable()
+    console = human_console(stderr=request.as_json)
+    screen = screen_for(console, request.quiet)
+    outcome = run_session(job_of(request, loaded), engine_maker(loaded), screen)
+    with contextlib.suppress(OSError):  # the terminal may be gone; the exit code is not
+        print_closing(console, outcome, request.quiet)
+    if request.as_json:
+        print_json(outcome)
+    if outcome.abandoned:
+        leave_at_once(int(outcome.exit_code))
+    return int(outcome.exit_code)
+
+
+def load(request: Request) -> Loaded:
+    """Read the configuration; what is wrong with an option alone is an error of usage."""
+    overrides = {path: text for path, (_, text) in request.overrides.items()}
+    try:
+        return load_config(configuration(request.name), overrides)
+    except BadConfig as bad:
+        if {problem.path for problem in bad.problems} <= overrides.keys():
+            raise UsageError("\n".join(map(request.option_problem, bad.problems))) from bad
+        raise
+
+
+def configuration(name: str) -> str:
+    """Return the path of a configuration, given that or the bare name of a shipped one."""
+    shipped = resources.configs()
+    bare = os.path.basename(name) == name and "." not in name
+    if not bare or os.path.exists(name):
+        return name
+    if name not in shipped:
+        raise UsageError(f"{name}: no such file, nor one of {', '.join(shipped)}")
+    return str(shipped[name])
+
+
+def choose_build(build: str) -> None:
+    """Fix the build of the kernels; too late once they are imported."""
+    door = sys.modules.get("stressd_kernels.door")
+    if door is not None and build != door.BUILD:
+        raise RuntimeError(f"kernels of the {door.BUILD} build are loaded already, not {build}")
+    os.environ["STRESSD_BUILD"] = build
+
+
+def job_of(request: Request, loaded: Loaded) -> Job:
+    """Return what the session needs to know."""
+    from stressd.job import Job
+
+    seed = str(loaded.config.run.seed)
+    command = ["stressd", "run", "--seed", seed, *request.words(), request.name]
+    return Job(
+        config=loaded.config,
+        name=request.name,
+        raw=loaded.raw,
+        sha256=loaded.sha256,
+        effective=effective(loaded.config),
+        repeat=shlex.join(command),
+        run_dir=request.run_dir,
+    )
+
+
+def engine_maker(loaded: Loaded) -> Callable[[], EngineLike]:
+    """Return what makes the engine; what does not fit is shown at its place in the file."""
+
+    def make() -> EngineLike:
+        from stressd.engine import Engine, EngineError
+
+        try:
+            return Engine(loaded.config)
+        except EngineError as failure:
+            raise loaded.bad(failure.path, failure.message) from failure
+
+    return make
+
+
+def print_json(outcome: Outcome) -> None:
+    """Print the one object, last, on one line."""
+    from stressd.outcome import brief
+
+    print(json.dumps(brief(outcome), default=str), flush=True)
+
+
+def leave_at_once(code: int) -> None:
+    """End the process although a thread is inside a kernel: it must not outlive its memory."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,1 @@
+"""The task tree, the watchdog and the run folder."""

@@ -1,0 +1,1 @@
+"""From evidence to a verdict, and from a verdict to what is printed."""

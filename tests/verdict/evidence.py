@@ -1,0 +1,58 @@
+"""Evidence of a healthy run, to be damaged one fact at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from stressd.evidence import (
+    ArenaSample,
+    EpochSample,
+    Finding,
+    JudgedSample,
+    OpSample,
+    Sample,
+    TreeSample,
+)
+from stressd.verdict import Cause, Ending, Evidence
+from tests.session.fakes import fake_arena, fake_op
+
+OVER = Ending(Cause.DEADLINE, "all of it")
+ARENA = fake_arena(retired=1000, free=69)
+TREE = TreeSample("maple", 1, 100, 3, 2000, 10, 1, {"split": 5, "merge": 4})
+
+
+def judged(oracle: str, ok: int = 0, forbidden: int = 0) -> JudgedSample:
+    """Return the grades of one oracle."""
+    return JudgedSample(oracle, {"ok": ok, "interesting": 0, "forbidden": forbidden})
+
+
+def sample(
+    ops: tuple[OpSample, ...] = (fake_op("read", "load", 100), fake_op("write", "store", 50)),
+    grades: tuple[JudgedSample, ...] = (judged("values", ok=100), judged("gaps", ok=10)),
+    arena: ArenaSample = ARENA,
+    tree: TreeSample = TREE,
+) -> Sample:
+    """Return the last sample of a run with one reader and one writer."""
+    return Sample(0, 0.0, ops, (tree,), arena, EpochSample(9, 1, 0, 0), (), grades)
+
+
+HEALTHY = Evidence(
+    mixes={"read": ("load",), "write": ("store",)},
+    ending=OVER,
+    sample=sample(),
+    findings=(),
+    structure_checks=3,
+    values_checked=True,
+    quiescent=True,
+)
+
+
+def evidence(**changes: Any) -> Evidence:
+    """Return healthy evidence with some facts changed."""
+    return replace(HEALTHY, **changes)
+
+
+def finding(oracle: str, grade: Any = "forbidden") -> Finding:
+    """Return a finding."""
+    return Finding(oracle, grade, "it was wrong")
