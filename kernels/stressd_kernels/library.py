@@ -135,7 +135,8 @@ class MapleTree:
         """Yield (first, last, value) of every entry that meets [first, last], ascending.
 
         Between two steps the tree may change: each entry was there at some instant, and nothing
-        is skipped that was there throughout.
+        is skipped that was there throughout. Last keys ascend; an entry that was stored meanwhile
+        may begin before the end of the one before it.
         """
         first, last = range_of(first, last)
         return self._items(first, last)

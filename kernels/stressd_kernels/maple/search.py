@@ -238,7 +238,8 @@ def tree_scan(words, tree, first, last, limit, output):
     return  the number of entries; fewer than `limit` means that the range is exhausted
 
     Each entry was in the tree at some instant of the scan, and nothing that was there all the
-    time is missed; the scan as a whole is not one instant.
+    time is missed; the scan as a whole is not one instant. Last keys ascend strictly; an entry
+    that was stored meanwhile may begin before the previous one's end.
     """
     count = 0
     key = first
