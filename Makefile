@@ -1,0 +1,72 @@
+# Everything here works from a fresh clone with make, python3 (3.11 or later) and its venv
+# module; no activated environment is needed. What is installed is keyed on the text of
+# pyproject.toml and constraints.txt and on the place of the checkout, so that a changed
+# dependency, another branch or a moved folder is noticed, and nothing else is.
+
+PYTHON ?= python3
+DURATION ?= 1h
+
+BIN := .venv/bin
+HERE := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | tr -c '0-9\n' '-')
+RUN_READY := .venv/ready-to-run-$(HERE)
+TEST_READY := .venv/ready-to-test-$(HERE)
+PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run soak bench test lint clean
+
+help:
+	@echo 'make run                             the quickstart: half a minute of load, live, with a verdict'
+	@echo 'make soak CONFIG=FILE DURATION=12h   a long run of one configuration'
+	@echo 'make bench [PEER=FOLDER]             measure, beside the C reference in FOLDER if given'
+	@echo 'make test                            all tests'
+	@echo 'make lint                            ruff and mypy'
+	@echo 'make clean                           remove what the above made here (run folders stay)'
+
+run: $(RUN_READY)
+	@$(BIN)/stressd run configs/quickstart.yaml
+
+soak: $(RUN_READY)
+	@test -n '$(CONFIG)' || { echo 'which configuration? make soak CONFIG=configs/... DURATION=$(DURATION)' >&2; exit 2; }
+	@$(BIN)/stressd run '$(CONFIG)' --duration '$(DURATION)'
+
+bench: $(TEST_READY)
+	@$(BIN)/stressd bench $(if $(PEER),--peer '$(PEER)')
+
+test: $(TEST_READY)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(TEST_READY)
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	find kernels stressd dashboards tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- set-up --------------------------------------------------------------------------------
+
+$(RUN_READY):
+	@$(VENV)
+	@echo 'Installing stressd into .venv (once; a minute or so) ...'
+	@$(PIP) install -c constraints.txt -e .
+	@rm -f .venv/ready-to-*
+	@touch $@
+
+$(TEST_READY):
+	@$(VENV)
+	@echo 'Installing stressd and its tools for tests into .venv (once; a minute or so) ...'
+	@$(PIP) install -c constraints.txt -e '.[test,dev,bench]'
+	@rm -f .venv/ready-to-*
+	@touch $@ $(RUN_READY)
+
+# An environment without pip is what a refused or interrupted attempt leaves: start again.
+define VENV
+$(BIN)/python -c 'import pip' 2>/dev/null || { \
+  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+    { echo 'stressd needs Python 3.11 or later; name one: make PYTHON=python3.12 ...' >&2; exit 1; }; \
+  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+    { echo 'Python cannot make a virtual environment here; on Debian: apt-get install python3-venv' >&2; exit 1; }; \
+  $(PYTHON) -m venv --clear .venv; }
+endef
