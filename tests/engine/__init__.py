@@ -1,0 +1,1 @@
+"""The engine: trees, workers and sources put together, under real threads."""
