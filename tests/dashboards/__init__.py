@@ -1,0 +1,1 @@
+"""Dashboards and rules: conventions, and every query run against a real Prometheus."""
