@@ -40,9 +40,6 @@ ERRORS = (
     ("worker", "arena_full"),
     ("worker", "broken"),
     ("worker", "corrupt"),
-    ("worker", "exception"),
-    ("check", "exception"),
-    ("sample", "exception"),
     ("web", "exception"),
 )
 
