@@ -28,13 +28,14 @@ from stressd.evidence import Compiled, Finding, Sample
 from stressd.sources import Seat, Source, SourceError, make_source
 from stressd.sources.base import Ground
 from stressd_kernels.clock import SCALE_BITS, calibrate
-from stressd_kernels.layout import SLOT_WORDS
+from stressd_kernels.layout import INNER_WORDS, LIMBO_MAX, SLOT_WORDS, WORD_BYTES
 from stressd_kernels.memory import CAPACITY_MAX, Arena
 from stressd_kernels.slice import entry_run
 from stressd_kernels.status import Status
 from stressd_kernels.structures import Verb
 
 ZERO = np.uint64(0)
+BACKLOG_MIN = 1024  # the least that an arena takes
 
 
 class EngineError(Exception):
@@ -194,9 +195,15 @@ class Engine:
 
 
 def _arena(config: Config) -> Arena:
-    """Reserve the arena."""
-    capacity = config.tree.arena.bytes
+    """Reserve the arena; what waits for readers may take half of it, shared by all writers."""
+    capacity = min(config.tree.arena.bytes, CAPACITY_MAX)
+    threads = sum(worker.threads for worker in config.workers)
+    share = capacity // (2 * threads * INNER_WORDS * WORD_BYTES)
     try:
-        return Arena(min(capacity, CAPACITY_MAX), poison=config.tree.poison)
+        return Arena(
+            capacity,
+            poison=config.tree.poison,
+            backlog=max(BACKLOG_MIN, min(share, LIMBO_MAX)),
+        )
     except (MemoryError, ValueError) as failure:
         raise EngineError(f"does not fit: {failure}", "tree.arena") from None

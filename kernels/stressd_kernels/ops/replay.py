@@ -57,7 +57,6 @@ from stressd_kernels.worker import (
     NOW_LAST,
     NOW_MASK,
     NOW_OFFSET,
-    NOW_SIZE,
     NOW_TREE,
     NOW_VALUE,
 )
@@ -149,7 +148,7 @@ def search_run(words, slot, row, tree):
     status = gap_call(words, verb, locked, tree, slot)
     epoch_unpin(words, slot)
     address = NOWHERE
-    if status == U0 or status == STATUS_RETRY:
+    if status in (U0, STATUS_RETRY):
         address = address_of_gap(words, row, load_relaxed(words, slot + RESULT_FIRST))
     elif status != STATUS_NOT_FOUND:
         return ENDS + status
