@@ -74,10 +74,11 @@ def load_wide(words, tree, slot, keys, values):
 def snapshot(words, tree, slot, rows):
     """Copy all entries of one instant to rows, uint64[:, 3]; return how many there are.
 
-    If there are more than rows has room for, nothing is copied. Takes the lock.
+    If there are more than rows has room for, nothing is copied; -1 if the lock, which this
+    takes, is BROKEN or the run is stopping.
     """
     if lock_take(words, tree + TREE_LOCK) != OK:
-        return 0
+        return -1
     count = np.int64(words[tree + TREE_COUNT])
     if count <= len(rows):
         entries_copy(words, tree, rows)

@@ -95,7 +95,7 @@ class MapleTree:
     def __init__(self, gaps: bool = True, *, arena: Arena | None = None) -> None:
         self._arena = arena or default_arena()
         self._gaps = gaps
-        self._tree = self._arena.open_tree(gaps=gaps)
+        self._tree: int | None = self._arena.open_tree(gaps=gaps)
         self._writable = False  # whether the helpers of writes are offered in its block
 
     # -- reads -----------------------------------------------------------------------------
@@ -113,7 +113,7 @@ class MapleTree:
         keys = keys_of("indexes", indexes)
         values = np.empty(len(keys), np.uint64)
         with self._arena.seated() as slot:
-            load_batch(self._arena.words, self._tree, slot, keys, values)
+            load_batch(self._arena.words, self._block, slot, keys, values)
         return values
 
     def find(self, index: int, last: int = MAX) -> Entry | None:
@@ -155,7 +155,9 @@ class MapleTree:
             output = slot + SLOT_WORKER
             arguments = (first, last, SCAN_BATCH, output)
             count = int(
-                _invoke(words, self._address(Verb.SCAN), self._tree, slot, True, *_five(*arguments))
+                _invoke(
+                    words, self._address(Verb.SCAN), self._block, slot, True, *_five(*arguments)
+                )
             )
             rows = words[output : output + 3 * count].reshape(count, 3).tolist()
         return [tuple(row) for row in rows]
@@ -255,7 +257,9 @@ class MapleTree:
         while True:
             rows = np.empty((room, 3), np.uint64)
             with self._arena.seated() as slot:
-                count = int(snapshot(self._arena.words, self._tree, slot, rows))
+                count = int(snapshot(self._arena.words, self._block, slot, rows))
+            if count < 0:
+                raise RuntimeError("the tree cannot be used: its lock is broken")
             if count <= room:
                 return rows[:count]
             room = count + 64
@@ -263,7 +267,7 @@ class MapleTree:
     # -- what it is ------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return int(self._arena.words[self._tree + TREE_COUNT])
+        return int(self._arena.words[self._block + TREE_COUNT])
 
     def __iter__(self) -> Iterator[Entry]:
         return self.items()
@@ -274,24 +278,24 @@ class MapleTree:
     @property
     def height(self) -> int:
         """Levels of nodes; 0 when empty."""
-        return int(self._arena.words[self._tree + TREE_HEIGHT])
+        return int(self._arena.words[self._block + TREE_HEIGHT])
 
     @property
     def nodes(self) -> int:
         """Live nodes, leaves and inner."""
         words = self._arena.words
-        return int(words[self._tree + TREE_LEAVES]) + int(words[self._tree + TREE_INNERS])
+        return int(words[self._block + TREE_LEAVES]) + int(words[self._block + TREE_INNERS])
 
     @property
     def bytes(self) -> int:
         """Memory of the live nodes."""
         words = self._arena.words
-        leaves = int(words[self._tree + TREE_LEAVES]) * LEAF_WORDS
-        return (leaves + int(words[self._tree + TREE_INNERS]) * INNER_WORDS) * WORD_BYTES
+        leaves = int(words[self._block + TREE_LEAVES]) * LEAF_WORDS
+        return (leaves + int(words[self._block + TREE_INNERS]) * INNER_WORDS) * WORD_BYTES
 
     def stats(self) -> dict[str, Any]:
         """Return figures of the tree and, under "arena", of the arena that it shares."""
-        words, tree = self._arena.words, self._tree
+        words, tree = self._arena.words, self._block
         return {
             "entries": len(self),
             "height": self.height,
@@ -314,14 +318,14 @@ class MapleTree:
 
     def dump(self) -> str:
         """Return every node as text; for a tree that nobody changes meanwhile."""
-        return "\n".join(dump_lines(self._arena.words, self._tree))
+        return "\n".join(dump_lines(self._arena.words, self._block))
 
     def close(self) -> None:
         """Clear the tree and give its block back; it must not be used afterwards."""
-        if self._tree >= 0:
+        if self._tree is not None:
             self.clear()
             self._arena.close_tree(self._tree)
-            self._tree = -1
+            self._tree = None
 
     def __del__(self) -> None:
         # Interpreter shutdown may have taken anything away already.
@@ -329,6 +333,13 @@ class MapleTree:
             self.close()
         except Exception:
             return
+
+    @property
+    def _block(self) -> int:
+        """Word index of the tree's block."""
+        if self._tree is None:
+            raise ValueError("the tree is closed")
+        return self._tree
 
     # -- calls -----------------------------------------------------------------------------
 
@@ -339,7 +350,7 @@ class MapleTree:
         numbers = _five(*arguments)
         while True:
             with self._arena.seated() as slot:
-                status = int(_invoke(words, address, self._tree, slot, verb.reads, *numbers))
+                status = int(_invoke(words, address, self._block, slot, verb.reads, *numbers))
                 answer = int(words[slot + result])
             if status != Status.BACKLOG or verb.reads:
                 return status, answer
@@ -349,17 +360,15 @@ class MapleTree:
         words = self._arena.words
         with self._arena.seated() as slot:
             numbers = _five(*arguments)
-            status = int(_invoke(words, self._address(verb), self._tree, slot, True, *numbers))
+            status = int(_invoke(words, self._address(verb), self._block, slot, True, *numbers))
             if not _found(status):
                 return None
             first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
         return first, last, value
 
     def _address(self, verb: Verb) -> int:
-        if self._tree < 0:
-            raise ValueError("the tree is closed")
         if verb in STRUCTURE.helpers and not self._writable:
-            self._arena.offer(self._tree, STRUCTURE, (verb,))
+            self._arena.offer(self._block, STRUCTURE, (verb,))
             self._writable = True
         return STRUCTURE.entries[verb].address
 

@@ -58,6 +58,7 @@ class Invariant(IntEnum):
     REFERENCE = 9  # a slot of an inner node is a reference to a live node
     VALUE = 10  # a slot of a leaf is NULL, a value, or the ZERO entry
     COUNTS = 11  # entries, leaves and inner nodes are as many as the tree says
+    UNKNOWN = 12  # not a walk's answer: the lock was not to be had (BROKEN, or stopping)
 
 
 ALL_HOLD = np.uint64(Invariant.ALL_HOLD)

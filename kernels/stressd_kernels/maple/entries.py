@@ -24,7 +24,7 @@ from stressd_kernels.layout import (
 from stressd_kernels.limbo import limbo_collect, limbo_count, limbo_put, limbo_room, limbo_squeeze
 from stressd_kernels.lock import OK, lock_give, lock_take
 from stressd_kernels.maple.build import build_locked
-from stressd_kernels.maple.check import check_from
+from stressd_kernels.maple.check import Invariant, check_from
 from stressd_kernels.maple.edit import erase_locked, store_locked
 from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
 from stressd_kernels.maple.publish import publish
@@ -40,6 +40,7 @@ from stressd_kernels.refs import NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
 
 EXISTS = np.uint64(Status.EXISTS)
+UNKNOWN = np.uint64(Invariant.UNKNOWN)
 
 # -- reads: the caller is pinned -------------------------------------------------------------
 
@@ -216,9 +217,8 @@ def clear(base, tree, slot, a, b, c, d, e):
 def check(base, tree, slot, a, b, c, d, e):
     """CHECK: look at up to b leaves from key a on; 0 or a broken Invariant."""
     words = words_at(base)
-    status = lock_take(words, tree + TREE_LOCK)
-    if status != OK:
-        return U0
+    if lock_take(words, tree + TREE_LOCK) != OK:
+        return UNKNOWN
     broken = check_from(words, tree, slot, a, b)
     lock_give(words, tree + TREE_LOCK)
     return broken
