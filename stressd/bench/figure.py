@@ -1,0 +1,67 @@
+"""One figure: what was measured, at which size, and what every repetition gave."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+NS_PER_OP = "ns/op"
+NS_PER_ENTRY = "ns/entry"
+BYTES = "B/entry"
+PER_SECOND = "op/s"
+NS = "ns"
+MORE_IS_BETTER = frozenset({PER_SECOND})
+
+
+class WrongAnswer(Exception):
+    """The tree answered wrongly while it was measured: no figure is worth anything."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric at one number of entries: median, least and greatest of its repetitions."""
+
+    metric: str
+    entries: int
+    unit: str
+    median: float
+    min: float
+    max: float
+    readers: int | None = None  # of a figure with a writer beside them
+    other_cores: float | None = None  # cores that others used meanwhile; None: not known
+
+    def beside(self, other_cores: float | None) -> Figure:
+        """Return this figure, taken while others used that many cores."""
+        return replace(self, other_cores=other_cores)
+
+    def times_better(self, other: Figure) -> float:
+        """Return how many times better this is than the same figure of another tree."""
+        if self.unit in MORE_IS_BETTER:
+            return self.median / other.median
+        return other.median / self.median
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `--json` prints of it."""
+        fields: dict[str, Any] = {
+            "metric": self.metric,
+            "entries": self.entries,
+            "unit": self.unit,
+            "median": round(self.median, 3),
+            "min": round(self.min, 3),
+            "max": round(self.max, 3),
+        }
+        if self.readers is not None:
+            fields["readers"] = self.readers
+        if self.other_cores is not None:
+            fields["other_cores"] = round(self.other_cores, 2)
+        return fields
+
+
+def figure(
+    metric: str, entries: int, unit: str, values: Sequence[float], readers: int | None = None
+) -> Figure:
+    """Return the figure of some repetitions."""
+    median = statistics.median(values)
+    return Figure(metric, entries, unit, median, min(values), max(values), readers)

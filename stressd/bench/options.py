@@ -1,0 +1,117 @@
+"""What was asked for on the command line, checked before anything is compiled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stressd.errors import UsageError
+
+ENTRIES_DEFAULT = "1e3,1e5,1e6"
+ENTRIES_LEAST = 100  # the writes hold a quarter of the entries back at times
+ENTRIES_MOST = 100_000_000  # 4 bytes of memory for each go on the random order alone
+REPS_MOST = 1000
+PEER_PROGRAM = "bench_qsbr"
+PEER_VARIABLE = "STRESSD_PEER"
+BYTES_PER_ENTRY = 160  # of memory at the peak: the tree, copies in limbo, rows, the order
+BYTES_BESIDES = 400 << 20  # the interpreter, the compiler, sixteen chunks, the samples
+
+
+@dataclass(frozen=True)
+class Options:
+    """A valid request."""
+
+    entries: tuple[int, ...]
+    sections: tuple[str, ...]
+    reps: int
+    peer: Path | None  # the program of the C reference
+
+
+def options(
+    entries: str, sections: str | None, known: Sequence[str], reps: int, peer: Path | None
+) -> Options:
+    """Return the checked request, or raise UsageError naming the option."""
+    if not 1 <= reps <= REPS_MOST:
+        raise UsageError(f"--reps: must be 1 .. {REPS_MOST} (got {reps})")
+    counts = tuple(dict.fromkeys(entry_count(word) for word in words_of("--entries", entries)))
+    for count in counts:
+        refuse_if_too_large(count)
+    return Options(counts, chosen(sections, known), reps, peer_program(peer))
+
+
+def words_of(option: str, text: str) -> list[str]:
+    """Return the words of a list with commas."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise UsageError(f"{option}: must be a list such as {ENTRIES_DEFAULT} (got {text!r})")
+    return words
+
+
+def entry_count(word: str) -> int:
+    """Return the number that `word` spells: 100000, 100_000 or 1e5."""
+    try:
+        number = float(word)
+    except ValueError:
+        raise UsageError(f"--entries: {word!r} is not a number") from None
+    if not number.is_integer():
+        raise UsageError(f"--entries: must be whole numbers (got {word})")
+    if not ENTRIES_LEAST <= number <= ENTRIES_MOST:
+        raise UsageError(f"--entries: must be {ENTRIES_LEAST} .. {ENTRIES_MOST:,} (got {word})")
+    return int(number)
+
+
+def chosen(sections: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the sections of a list in the order in which they run; all, if there is none."""
+    if sections is None:
+        return tuple(known)
+    wanted = words_of("--sections", sections)
+    for word in wanted:
+        if word not in known:
+            raise UsageError(f"--sections: must be some of {', '.join(known)} (got {word!r})")
+    return tuple(name for name in known if name in wanted)
+
+
+def peer_program(folder: Path | None) -> Path | None:
+    """Return the program of the C reference in `folder`, or in that of the environment."""
+    named = "--peer"
+    if folder is None:
+        named = PEER_VARIABLE
+        from_environment = os.environ.get(PEER_VARIABLE)
+        if not from_environment:
+            return None
+        folder = Path(from_environment)
+    program = folder / PEER_PROGRAM
+    if not os.access(program, os.X_OK) or not program.is_file():
+        raise UsageError(f"{named}: there is no program {PEER_PROGRAM} in {folder}")
+    return program.resolve()
+
+
+def memory_needed(entries: int) -> int:
+    """Return the bytes that measuring so many entries takes at its peak, about."""
+    return entries * BYTES_PER_ENTRY + BYTES_BESIDES
+
+
+def refuse_if_too_large(entries: int, meminfo: Path = Path("/proc/meminfo")) -> None:
+    """Raise UsageError if measuring so many entries would not fit the memory that is free."""
+    try:
+        available = available_bytes(meminfo.read_text(encoding="ascii").splitlines())
+    except (OSError, ValueError):
+        return
+    needed = memory_needed(entries)
+    if available is not None and needed > available:
+        gib = 1 << 30
+        raise UsageError(
+            f"--entries: {entries:,} need about {needed / gib:.1f} GiB of memory, "
+            f"of which {available / gib:.1f} GiB are available"
+        )
+
+
+def available_bytes(lines: Iterable[str]) -> int | None:
+    """Return what MemAvailable says."""
+    for line in lines:
+        name, _, rest = line.partition(":")
+        if name == "MemAvailable":
+            return int(rest.split()[0]) * 1024
+    return None

@@ -1,0 +1,205 @@
+"""What the command prints, to people and to programs, alone and beside the reference."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from stressd.bench import command
+from stressd.bench.command import run
+from stressd.bench.containers import Container
+from stressd.bench.figure import NS_PER_OP, PER_SECOND, Figure, WrongAnswer, figure
+from stressd.bench.noise import BUSY, Meter
+from stressd.bench.peer import Peer
+from stressd.bench.report import print_report, size_name
+from stressd.bench.results import Results
+from stressd.bench.sections import SECTIONS, Effort, Section
+from stressd.errors import UsageError
+
+QUICK = Effort(reps=1, share=0.01, mixed_s=0.02)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short loops, no containers, no reference but the one that a test makes."""
+    monkeypatch.setattr(command, "Effort", lambda reps: Effort(reps, QUICK.share, QUICK.mixed_s))
+    monkeypatch.setattr(command, "CONTAINERS", ())
+    monkeypatch.delenv("STRESSD_PEER", raising=False)
+
+
+def fake_peer(folder: Path, lines: list[dict[str, Any]], code: int = 0) -> Path:
+    """Make a program that prints the lines and ends with the code."""
+    program = folder / "bench_qsbr"
+    text = "\n".join(json.dumps(line) for line in lines)
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\necho no luck >&2\nexit {code}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def peer_line(metric: str, median: float, unit: str = NS_PER_OP) -> dict[str, Any]:
+    """Return what the reference prints of one figure."""
+    spread = {"median": median, "min": median - 1, "max": median + 1}
+    return {"impl": "linux-maple", "n": 1000, "metric": metric, "unit": unit, **spread}
+
+
+def test_json_is_one_object_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Results with metric, entries, unit, median, min and max; readers where there are any."""
+    code = run(entries="1e3", sections="iterate,mixed", reps=2, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert printed["implementation"] == "stressd.maple"
+    assert printed["reps"] == 2
+    assert printed["peers"] == []
+    assert printed["peak_memory_bytes"] > 0
+    assert {"processor", "python", "numba", "llvmlite"} <= set(printed["machine"])
+    required = {"metric", "entries", "unit", "median", "min", "max"}
+    assert all(required <= set(result) for result in printed["results"])
+    with_readers = [result for result in printed["results"] if "readers" in result]
+    assert [result["metric"].startswith("mixed_") for result in with_readers] == [True] * 15
+    assert len(printed["results"]) == 16
+
+
+def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row for each metric, a column for each size, and no escape codes in a pipe."""
+    assert run(entries="1e3,2e3", sections="iterate", reps=1) == 0
+    out = capsys.readouterr().out
+    assert "1e3" in out and "2,000" in out  # noqa: PT018
+    assert any(line.startswith("iterate ") for line in out.splitlines())
+    assert "\x1b" not in out
+
+
+def test_a_wrong_answer_is_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is printed that could be taken for a figure."""
+
+    def wrong(*_: object) -> Iterator[Figure]:
+        raise WrongAnswer("lookup: wrong answers")
+        yield
+
+    broken = Section("iterate", "b", {}, wrong)
+    monkeypatch.setitem(command.SECTIONS, "iterate", broken)
+    assert run(entries="1e3", sections="iterate", as_json=True) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "wrong answers" in printed.err
+
+
+def test_figures_of_the_reference_stand_beside_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under our names, with what it prints besides left out."""
+    lines = [peer_line("iterate_mas_for_each", 9.5), peer_line("iterate_mt_for_each", 30.0)]
+    fake_peer(tmp_path, lines)
+    assert run(entries="1e3", sections="iterate", reps=1, peer=tmp_path, as_json=True) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [peer["implementation"] for peer in printed["peers"]] == ["linux-maple"]
+    theirs = printed["peers"][0]["results"]
+    assert [(r["metric"], r["entries"], r["median"], r["min"]) for r in theirs] == [
+        ("iterate", 1000, 9.5, 8.5)
+    ]
+
+
+def test_the_reference_is_asked_for_the_same_work(tmp_path: Path) -> None:
+    """The number of entries, its section of that kind, the repetitions; readers by number."""
+    program = tmp_path / "bench_qsbr"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    program.chmod(0o755)
+    assert Peer(program).measure(SECTIONS["gap"], 1000, Effort(3)) == []
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[:6] == ["--n", "1000", "--sections", "d", "--reps", "3"]
+    fake_peer(tmp_path, [peer_line("mixed_2R_lat_p99", 140.0, "ns")])
+    found = Peer(program).measure(SECTIONS["mixed"], 1000, Effort(3))
+    assert [(f.metric, f.readers, f.median) for f in found] == [("mixed_p99", 2, 140.0)]
+
+
+def test_a_reference_that_fails_is_the_users_to_mend(tmp_path: Path) -> None:
+    """The last thing it said is passed on."""
+    fake_peer(tmp_path, [], code=3)
+    with pytest.raises(UsageError, match="ended with 3: no luck"):
+        run(entries="1e3", sections="iterate", reps=1, peer=tmp_path)
+
+
+def test_a_container_that_is_not_installed_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is measured all the same."""
+    missing = Container("no_such_package", "Dict", lambda made: made)
+    monkeypatch.setattr(command, "CONTAINERS", (missing,))
+    asked = command.options("1e3", "iterate", tuple(SECTIONS), 1, None)
+    results = command.measure(asked, QUICK, lambda _: None)
+    assert results.peers == {}
+    assert results.notes == [
+        "no_such_package.Dict: not installed, skipped (pip install 'stressd[bench]')"
+    ]
+    assert [f.metric for f in results.ours] == ["iterate"]
+
+
+def report_of(results: Results) -> list[str]:
+    """Return the report as lines of a pipe."""
+    console = Console(width=40, force_terminal=False)
+    with console.capture() as captured:
+        print_report(console, results)
+    return captured.get().splitlines()
+
+
+def test_a_ratio_above_one_means_that_we_are_ahead() -> None:
+    """Less time is better, more operations a second are better."""
+    results = Results(reps=3)
+    results.ours = [
+        figure("lookup", 1000, NS_PER_OP, [10.0]),
+        figure("mixed_reads_per_second", 1000, PER_SECOND, [3e6], readers=2),
+    ]
+    results.add_peer(
+        "linux-maple",
+        [
+            figure("lookup", 1000, NS_PER_OP, [25.0]),
+            figure("mixed_reads_per_second", 1000, PER_SECOND, [4e6], readers=2),
+        ],
+    )
+    lines = report_of(results)
+    assert any(line.split()[-3:] == ["10.0", "25.0", "2.50"] for line in lines)
+    mixed = next(line for line in lines if line.startswith("mixed_reads"))
+    assert "2 readers" in mixed
+    assert mixed.split()[-3:] == ["3.00M", "4.00M", "0.75"]
+
+
+def test_a_figure_taken_on_a_busy_machine_is_marked() -> None:
+    """With a star, and a note that says why."""
+    results = Results(reps=3)
+    quiet = figure("lookup", 1000, NS_PER_OP, [10.0]).beside(BUSY)
+    results.ours = [quiet]
+    assert not any("*" in line for line in report_of(results))
+    results.ours = [quiet.beside(2.0)]
+    lines = report_of(results)
+    assert any("10.0*" in line for line in lines)
+    assert any(line.startswith("* others used") and "up to 2.0" in line for line in lines)
+
+
+def test_the_meter_counts_what_others_use(tmp_path: Path) -> None:
+    """Busy time of all processors less our own, over the time that passed."""
+    stat_file = tmp_path / "stat"
+    stat_file.write_text("cpu 0 0 0 0 0 0 0 0 0 0\n")
+    meter = Meter(stat_file)
+    began = meter._before
+    stat_file.write_text("cpu 100000000 0 0 999 999 0 0 0 0 0\n")
+    meter._before = began._replace(time=began.time - 10.0)
+    first = meter.lap()
+    assert first is not None
+    assert 80_000 < first < 120_000  # 10**6 seconds in a little more than 10
+    assert meter.lap() == first  # too soon for another
+    meter._before = meter._before._replace(time=meter._before.time - 10.0)
+    stat_file.write_text("nothing\n")
+    assert meter.lap() is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "name"), [(1000, "1e3"), (10**7, "1e7"), (2500, "2,500"), (250_000, "250,000")]
+)
+def test_sizes_are_named_briefly(entries: int, name: str) -> None:
+    """Powers of ten as such."""
+    assert size_name(entries) == name

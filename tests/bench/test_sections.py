@@ -1,0 +1,96 @@
+"""Every section yields its metrics, proves its answers, and leaves the machine as it was."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pytest
+
+from stressd.bench.command import measure_section
+from stressd.bench.containers import CONTAINERS, Container
+from stressd.bench.figure import WrongAnswer
+from stressd.bench.sections import SECTIONS, Effort, Section
+from stressd.bench.sections.mixed import READERS, together
+from stressd_kernels.bench import writes
+from stressd_kernels.bench.field import Field
+
+QUICK = Effort(reps=1, share=0.01, mixed_s=0.02)
+METRICS = {
+    "lookup": ["lookup", "lookup_dependent", "lookup_batch"],
+    "iterate": ["iterate"],
+    "write": ["erase", "store", "overwrite"],
+    "gap": ["gap_up_1", "gap_up_15", "gap_down_1", "gap_down_15"],
+    "build": [
+        "build_bulk",
+        "build_ascending",
+        "bytes_per_entry",
+        "build_random",
+        "bytes_per_entry_random",
+    ],
+    "mixed": [
+        f"mixed_{what}"
+        for _ in READERS
+        for what in ("reads_per_second", "writes_per_second", "p50", "p99", "p999")
+    ],
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)
+def test_a_section_yields_its_metrics(section: Section) -> None:
+    """Each is there once, positive and finite, and the reference's name of it is known."""
+    figures = measure_section(section, 1000, QUICK)
+    assert [figure.metric for figure in figures] == METRICS[section.name]
+    assert {figure.metric for figure in figures} == set(section.names)
+    for figure in figures:
+        assert figure.entries == 1000
+        assert 0 < figure.min <= figure.median <= figure.max < math.inf
+
+
+def test_only_figures_beside_a_writer_carry_readers() -> None:
+    """One, two and three of them, each with all its figures."""
+    mixed = measure_section(SECTIONS["mixed"], 1000, QUICK)
+    assert [figure.readers for figure in mixed] == [n for n in READERS for _ in range(5)]
+    iterate = measure_section(SECTIONS["iterate"], 1000, QUICK)
+    assert [figure.readers for figure in iterate] == [None]
+
+
+def test_threads_of_their_own_processor_leave_ours_alone() -> None:
+    """Readers and writer are pinned; the thread that started them is not."""
+    before = os.sched_getaffinity(0)
+    measure_section(SECTIONS["mixed"], 1000, QUICK)
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_broken_tree_ends_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that is missing is a wrong answer, not a faster tree."""
+    fill = Field.fill
+
+    def fill_but_one(field: Field) -> None:
+        fill(field)
+        writes.clear_all(*field.place)
+
+    monkeypatch.setattr(Field, "fill", fill_but_one)
+    with pytest.raises(WrongAnswer, match="lookup"):
+        measure_section(SECTIONS["lookup"], 1000, QUICK)
+
+
+def test_a_thread_that_fails_stops_the_others() -> None:
+    """A reader would wait for ever for a writer that has not begun."""
+    stopped = []
+
+    def fail() -> int:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        together([fail], lambda: stopped.append(True))
+    assert stopped == [True]
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.implementation)
+def test_a_container_yields_its_metrics(container: Container) -> None:
+    """The same workload, as far as a container of keys can do it."""
+    pytest.importorskip(container.package)
+    figures = list(container.measure(1000, QUICK))
+    assert [f.metric for f in figures] == ["build_random", "lookup", "iterate", "erase", "store"]
+    assert all(0 < figure.median < math.inf for figure in figures)
