@@ -7,11 +7,12 @@ and then counted, samples are kept two at a time.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from stressd.display.frame import Frame
-from stressd.evidence import Compiled, Finding, Sample
+from stressd.evidence import GRADES, Compiled, Finding, JudgedSample, Sample
 from stressd.latency import interval
 from stressd.verdict import Cause, Ending, Evidence
 
@@ -36,7 +37,7 @@ class Board:
         self.sample: Sample | None = None
         self.previous: Sample | None = None
         self.history: deque[float] = deque(maxlen=HISTORY)
-        self.checks = 0
+        self.checks: dict[str, Counter[str]] = {"structure": Counter(), "accounting": Counter()}
         self.findings: list[Finding] = []
         self.findings_dropped = 0
         self.notices: list[str] = []
@@ -62,6 +63,22 @@ class Board:
         """Return the newest count of each worker that should be making progress."""
         busy = self.at_work.keys() - self.idle
         return {worker: self.counts.get(worker, 0) for worker in busy}
+
+    def checked(self, oracle: str, findings: Iterable[Finding]) -> None:
+        """A check from outside the workers came to its end, and found this."""
+        forbidden = sum(finding.oracle == oracle for finding in findings)
+        self.checks[oracle]["forbidden"] += forbidden
+        self.checks[oracle]["ok"] += not forbidden
+
+    def with_checks(self, sample: Sample) -> Sample:
+        """Add what is checked from outside to what the workers judged."""
+        judged = (JudgedSample(name, grades(counts)) for name, counts in self.checks.items())
+        return replace(sample, judged=(*sample.judged, *judged))
+
+    @property
+    def structure_checks(self) -> int:
+        """How often every tree was looked at from end to end."""
+        return self.checks["structure"].total()
 
     def sampled(self, sample: Sample) -> None:
         """Keep the newest sample and the one before it."""
@@ -109,7 +126,7 @@ class Board:
             sample=self.sample,
             previous=self.previous,
             history=tuple(self.history),
-            checks=self.checks,
+            checks=self.structure_checks,
             findings=len(self.findings) + self.findings_dropped,
             notices=tuple(self.notices),
         )
@@ -123,10 +140,15 @@ class Board:
             ending=ending,
             sample=self.sample,
             findings=tuple(self.findings),
-            structure_checks=self.checks,
+            structure_checks=self.structure_checks,
             values_checked=values_checked,
             quiescent=self.quiescent,
         )
+
+
+def grades(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return a count for every grade."""
+    return {grade: counts.get(grade, 0) for grade in GRADES}
 
 
 def stalled_words(late: Mapping[int, float], at_work: Mapping[int, str]) -> str:

@@ -18,6 +18,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from stressd import __version__
+from stressd.bench.options import ENTRIES_DEFAULT
 from stressd.errors import UserError
 
 CRASHED = 6  # stressd.verdict.Exit.CRASHED; that module brings numpy with it
@@ -125,6 +126,25 @@ def replay(
     from stressd.replay.command import run as run_replay
 
     return run_replay(files, maps, as_json, sys.stdout.write)
+
+
+@app.command()
+@guarded
+def bench(
+    entries: Annotated[
+        str, typer.Option(help="Sizes to measure at, as 1e3,1e5,1e7.")
+    ] = ENTRIES_DEFAULT,
+    sections: Annotated[str | None, typer.Option(help="Only these parts, as lookup,gap.")] = None,
+    reps: Annotated[int | None, typer.Option(help="Repetitions of each measurement.")] = None,
+    peer: Annotated[Path | None, typer.Option(help="Folder of the built C reference.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Measure the tree, beside Python containers and a C reference if there is one."""
+    from stressd.bench.command import REPS_DEFAULT
+    from stressd.bench.command import run as run_bench
+
+    repetitions = REPS_DEFAULT if reps is None else reps
+    return run_bench(entries, sections, repetitions, peer, as_json)
 
 
 @config_app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from stressd.board import Board
 from stressd.job import Job
@@ -12,12 +13,12 @@ from stressd.runfolder import RunFolder, RunFolderError
 from stressd.verdict import Cause, Ending, Verdict, exit_code, judge
 
 
-def conclude(job: Job, board: Board, folder: RunFolder, now: float, abandoned: bool) -> Outcome:
-    """Ask the oracles, write the summary, and make the folder whole."""
+def conclude(job: Job, board: Board, run_dir: Path, now: float, abandoned: bool) -> Outcome:
+    """Ask the oracles, and put together what is left of the run."""
     ending = board.ending or Ending(Cause.CRASHED, "no reason was noted")
     evidence = board.evidence(job.mixes, job.config.checks.values, ending)
     verdict, opinions = judge(ORACLES, evidence)
-    outcome = Outcome(
+    return Outcome(
         verdict=verdict,
         exit_code=exit_code(verdict, ending.cause),
         ending=ending,
@@ -27,17 +28,16 @@ def conclude(job: Job, board: Board, folder: RunFolder, now: float, abandoned: b
         findings_dropped=board.findings_dropped,
         duration_s=board.worked_s(now),
         planned_s=board.duration_s,
-        run_dir=folder.final,
+        run_dir=run_dir,
         repeat=job.repeat,
         facts={**job.facts(), "source": board.source},
         compiled=tuple(board.compiled),
         abandoned=abandoned,
     )
-    return keep(outcome, folder)
 
 
 def keep(outcome: Outcome, folder: RunFolder) -> Outcome:
-    """Write the outcome into the folder; if that fails, the outcome says so."""
+    """Write the outcome down and make the folder whole; if that fails, the outcome says so."""
     try:
         folder.finish(full(outcome))
     except RunFolderError as failure:

@@ -41,7 +41,7 @@ class EngineLike(Protocol):
     def check(self) -> Sequence[Finding]: ...
     def finish(self) -> Sequence[Finding]: ...
     def findings(self) -> Sequence[Finding]: ...
-    def close(self) -> None: ...
+    def close(self) -> None: ...  # outside this process; threads may still be inside
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Job:
     effective: str  # with defaults and options filled in, as YAML
     repeat: str  # the command that runs the same workload again
     run_dir: Path | None = None  # exactly this folder, instead of a fresh one
+    explain: Callable[[Exception], Exception] = lambda failure: failure  # for the user, if it can
 
     @property
     def mixes(self) -> dict[str, tuple[str, ...]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import json
-import multiprocessing
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from stressd.config.load import Loaded, load_config
 from stressd.errors import BadConfig, Problem, UsageError
 
 if TYPE_CHECKING:
+    from stressd.config.model import Config
     from stressd.job import EngineLike, Job
     from stressd.outcome import Outcome
 
@@ -58,7 +59,8 @@ def run(request: Request) -> int:
     faulthandler.enable()
     console = human_console(stderr=request.as_json)
     screen = screen_for(console, request.quiet)
-    outcome = run_session(job_of(request, loaded), engine_maker(loaded), screen)
+    job = job_of(request, loaded)
+    outcome = run_session(job, partial(make_engine, loaded.config), screen)
     with contextlib.suppress(OSError):  # the terminal may be gone; the exit code is not
         print_closing(console, outcome, request.quiet)
     if request.as_json:
@@ -112,21 +114,24 @@ def job_of(request: Request, loaded: Loaded) -> Job:
         effective=effective(loaded.config),
         repeat=shlex.join(command),
         run_dir=request.run_dir,
+        explain=partial(explain, loaded),
     )
 
 
-def engine_maker(loaded: Loaded) -> Callable[[], EngineLike]:
-    """Return what makes the engine; what does not fit is shown at its place in the file."""
+def make_engine(config: Config) -> EngineLike:
+    """Return the engine; its import is slow, so it happens in a thread of the session."""
+    from stressd.engine import Engine
 
-    def make() -> EngineLike:
-        from stressd.engine import Engine, EngineError
+    return Engine(config)
 
-        try:
-            return Engine(loaded.config)
-        except EngineError as failure:
-            raise loaded.bad(failure.path, failure.message) from failure
 
-    return make
+def explain(loaded: Loaded, failure: Exception) -> Exception:
+    """Show what does not fit at its place in the file."""
+    from stressd.engine import EngineError
+
+    if isinstance(failure, EngineError):
+        return loaded.bad(failure.path, failure.message)
+    return failure
 
 
 def print_json(outcome: Outcome) -> None:
@@ -138,8 +143,6 @@ def print_json(outcome: Outcome) -> None:
 
 def leave_at_once(code: int) -> None:
     """End the process although a thread is inside a kernel: it must not outlive its memory."""
-    for child in multiprocessing.active_children():
-        child.kill()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

@@ -21,14 +21,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import trio
 
 from stressd import __version__, supervisor
 from stressd.board import Board, leaves
-from stressd.conclusion import conclude
+from stressd.conclusion import conclude, keep
 from stressd.display import Screen
 from stressd.events import Events
 from stressd.evidence import Finding, Sample
@@ -46,7 +48,11 @@ from stressd.web import make_app, serve
 SCREEN_GRACE_S = 1.0  # for a terminal to take the last picture
 LAST_LOOK_MAX_S = 1.0  # for the last sample of a run that hangs
 FINISH_MAX_S = 600.0  # to reclaim and check everything at the end; 16 million entries take seconds
+CLOSE_MAX_S = 1.0  # to remove what the engine has outside this process
 SAMPLES_PER_STALL = 4  # the watchdog needs fresh counts, however rare the samples are
+
+
+Result = TypeVar("Result")
 
 
 class Session:
@@ -93,7 +99,15 @@ class Session:
         waits = (self.patience, self.last_patience, self.screen_patience)
         abandoned = any(patience.inside for patience in waits)
         now = trio.current_time()
-        self.outcome = conclude(self.job, self.board, self.folder, now, abandoned)
+        try:
+            outcome = conclude(self.job, self.board, self.folder.final, now, abandoned)
+            self.source.judged(outcome.verdict.name.lower())
+            ending = {"cause": outcome.ending.cause, "exit_code": int(outcome.exit_code)}
+            self.events.log.info("end", verdict=outcome.verdict.name, **ending)
+            self.outcome = keep(outcome, self.folder)
+        except Exception as failure:
+            self.events.log.error("crashed", exc_info=failure)
+            raise
 
     async def with_display(self) -> None:
         """Keep the screen alive around everything else; the last frame shows how it ended."""
@@ -119,7 +133,7 @@ class Session:
             engine = await self.prepare(around)
             await self.supervise(engine, around)
         if self.engine is None or self.board.began is None:
-            self.board.end(Cause.SIGNAL, "stopped before the workers began")
+            self.board.end(Cause.UNSTARTED, "stopped before the workers began")
             return
         if self.may_finish():
             await self.finish(self.engine)
@@ -134,17 +148,25 @@ class Session:
             self.board.metrics = f"{bound.url}metrics"
             self.board.notices += filter(None, [bound.warning])
         in_thread = partial(self.patience.call, patient=False)
-        engine = self.engine = await in_thread(self.make_engine)
+        engine: EngineLike = await in_thread(self.explained, self.make_engine)
+        self.engine = engine
         self.board.kernels = len(engine.kernels())
         self.board.source = engine.source_line
         self.events.enter("compiling")
         await in_thread(engine.compile, self.events.progress_from_anywhere())
         self.events.enter("warmup")
-        await in_thread(engine.load)
+        await in_thread(self.explained, engine.load)
         await self.look(engine)
         gc.collect()
         gc.freeze()  # what exists now stays: no collection needs to look at it again
         return engine
+
+    def explained(self, step: Callable[[], Result]) -> Result:
+        """Take a step that may turn out to be impossible, and say so in the user's terms."""
+        try:
+            return step()
+        except Exception as failure:
+            raise self.job.explain(failure) from failure
 
     async def supervise(self, engine: EngineLike, around: trio.Nursery) -> None:
         """Run the workers until the deadline, a signal or a fault."""
@@ -187,7 +209,8 @@ class Session:
         except Abandoned:
             self.board.end(Cause.STALLED, f"the last check took over {FINISH_MAX_S:.0f} s")
             return
-        self.board.checks += 1
+        self.board.checked("structure", findings)
+        self.board.checked("accounting", findings)
         self.board.quiescent = True
         self.events.found(findings)
 
@@ -221,7 +244,8 @@ class Session:
         while every:
             await trio.sleep(every)
             findings = await self.patience.call(engine.check)
-            self.board.checks += self.board.phase == "running"  # a stop cuts a check short
+            if self.board.phase == "running":  # else it may have been cut short
+                self.board.checked("structure", findings)
             self.events.found(findings)
 
     async def show(self) -> None:
@@ -246,7 +270,7 @@ class Session:
         older, elapsed = self.board.sample, self.board.worked_s(trio.current_time())
 
         def look_in_thread() -> tuple[Sample, Sequence[Finding]]:
-            sample = engine.sample()
+            sample = self.board.with_checks(engine.sample())
             if publish:
                 self.folder.append("samples.jsonl", interval_record(sample, older, elapsed))
             return sample, engine.findings()
@@ -282,7 +306,9 @@ def run_session(job: Job, make_engine: Callable[[], EngineLike], screen: Screen)
     if session.events.mendable is not None:
         folder.remove()
         raise session.events.mendable
+    if session.engine is not None:
+        closing = threading.Thread(target=session.engine.close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_MAX_S)
     assert session.outcome is not None
-    if session.engine is not None and not session.outcome.abandoned:
-        session.engine.close()
     return session.outcome

@@ -56,6 +56,7 @@ class Cause(StrEnum):
     """Why the workers stopped. The first cause counts; what follows from it is not recorded."""
 
     DEADLINE = "deadline"  # the planned duration is over
+    UNSTARTED = "unstarted"  # asked to stop before the workers began
     SIGNAL = "signal"  # asked to stop, and drained
     ABORTED = "aborted"  # asked twice: nothing was waited for
     ARENA_FULL = "arena_full"  # a worker found no room for a node

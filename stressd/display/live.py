@@ -58,10 +58,10 @@ def preparing(frame: Frame) -> RenderableType:
 def health(frame: Frame, sample: Sample) -> Iterator[tuple[str, str, str]]:
     """Yield what else is worth watching: a name, a figure, a style."""
     epoch, arena = sample.epoch, sample.arena
-    yield "epoch lag", str(epoch.lag), ""
-    yield "backlog", f"{units.count(arena.limbo)} nodes", ""
+    yield "lag", str(epoch.lag), ""
+    yield "backlog", units.count(arena.limbo), ""
     used = units.share(arena.used_bytes, arena.capacity_bytes)
-    yield "arena", f"{units.size(arena.used_bytes)} ({used})", ""
+    yield "arena", f"{units.size(arena.used_bytes)} {used}", ""
     judged = sum(sum(j.grades.values()) for j in sample.judged)
     yield "judged", units.count(judged), ""
     yield "checks", str(frame.checks), ""
@@ -95,7 +95,9 @@ def picture(frame: Frame, width: int) -> RenderableType:
     ops, seconds = interval(frame.sample, frame.previous)
     rates = {key: row.per_second for key, row in rows_of(ops, seconds).items()}
     return Group(
+        Text(),
         operations_table(frame.sample.ops, frame.elapsed_s, width, rates),
+        Text(),
         health_line(frame, frame.sample),
         time_line(frame, sum(rates.values()), width),
     )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console, RenderableType
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from stressd.display import units
 from stressd.display.lines import LABEL_WIDTH, labelled
 from stressd.display.table import operations_table
 from stressd.outcome import Outcome, judged
-from stressd.verdict import EXIT_MEANINGS, Verdict
+from stressd.verdict import EXIT_MEANINGS, Opinion, Verdict
 
 COLOURS = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALID: "red"}
 FINDINGS_SHOWN = 5
+CHECKS = ("structure", "accounting")  # oracles that look from outside, and count otherwise
 NO_REPLAY = "repeats the workload; the timing of native threads does not replay"
 
 Line = tuple[str, Text]
@@ -34,11 +35,11 @@ def headline(outcome: Outcome) -> Text:
 
 
 def judged_text(outcome: Outcome) -> str:
-    """Return how many answers each oracle graded, and how."""
+    """Return how many answers each oracle of the workers graded, and how."""
     parts = []
     for oracle, grades in judged(outcome.sample).items():
         seen = [f"{units.count(n)} {grade}" for grade, n in grades.items() if n]
-        if seen:
+        if seen and oracle not in CHECKS:
             parts.append(f"{oracle} {', '.join(seen)}")
     return " · ".join(parts) or "nothing"
 
@@ -67,12 +68,18 @@ def reasons(outcome: Outcome) -> Iterator[Line]:
         yield "", Text(f"and {more:,} more in findings.jsonl", "dim")
 
 
+def checks_ok(opinion: Opinion) -> bool:
+    """Whether this is about a check from outside the workers, and there is no more to say."""
+    return opinion.oracle in CHECKS and opinion.verdict is Verdict.VALID
+
+
 def facts(outcome: Outcome) -> Iterator[Line]:
     """Yield what was done."""
-    ran = f"{outcome.duration_s:.1f} s of {outcome.planned_s:g} s"
+    ran = f"{units.stretch(outcome.duration_s)} of {units.stretch(outcome.planned_s)}"
     yield "ran", Text(f"{ran}, {outcome.ending.message}" if outcome.ending.planned else ran)
     if outcome.sample is not None:
         yield "judged", Text(judged_text(outcome))
+        yield from (("checked", Text(o.message)) for o in outcome.opinions if checks_ok(o))
         yield "memory", Text(memory_text(outcome))
     for opinion in outcome.opinions:
         for note in opinion.notes:
@@ -87,14 +94,12 @@ def tail(outcome: Outcome) -> Iterator[Text]:
         yield Text(f"  {outcome.repeat}", "bold")
 
 
-def lines(found: Iterable[Line]) -> Table:
-    """Return labelled lines; what is too long goes on below its beginning."""
-    grid = Table.grid()
-    grid.add_column(width=LABEL_WIDTH, style="dim")
-    grid.add_column(overflow="fold")
+def wrapped(found: Iterable[Line], width: int) -> Iterator[Text]:
+    """Yield labelled lines; what is too long goes on below its beginning."""
+    indent = " " * LABEL_WIDTH
     for label, said in found:
-        grid.add_row(label, said)
-    return grid
+        pieces = textwrap.wrap(said.plain, width - LABEL_WIDTH, break_long_words=False)
+        yield labelled(label, f"\n{indent}".join(pieces), str(said.style))
 
 
 def parts(outcome: Outcome, width: int, quiet: bool) -> Iterator[RenderableType]:
@@ -102,13 +107,13 @@ def parts(outcome: Outcome, width: int, quiet: bool) -> Iterator[RenderableType]
     if not quiet:
         yield Rule(style="dim")
     yield headline(outcome)
-    yield lines(reasons(outcome))
+    yield from wrapped(reasons(outcome), width)
     if not quiet:
         if outcome.sample is not None and outcome.duration_s > 0:
             yield Text()
             yield operations_table(outcome.sample.ops, outcome.duration_s, width)
             yield Text()
-        yield lines(facts(outcome))
+        yield from wrapped(facts(outcome), width)
     yield from tail(outcome)
 
 

@@ -60,6 +60,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def stretch(seconds: float) -> str:
+    """Return how long something took: 4.8 s, 1:02:03."""
+    return f"{seconds:.1f} s" if seconds < 120 else clock(seconds)
+
+
 def share(part: float, whole: float) -> str:
     """Return a percentage: 0%, <0.1%, 12.3%."""
     percent = 100 * part / whole if whole else 0.0

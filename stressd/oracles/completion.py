@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from stressd.verdict import Cause, Evidence, Opinion, Verdict
 
-CUT_SHORT = frozenset({Cause.ABORTED, Cause.ARENA_FULL, Cause.DISK, Cause.CRASHED, Cause.BROKEN})
+CUT_SHORT = frozenset(
+    {
+        Cause.UNSTARTED,
+        Cause.ABORTED,
+        Cause.ARENA_FULL,
+        Cause.DISK,
+        Cause.CRASHED,
+        Cause.BROKEN,
+    }
+)
 
 
 def completion(evidence: Evidence) -> Opinion:

@@ -13,5 +13,6 @@ def structure(evidence: Evidence) -> Opinion:
         return opinion
     if not evidence.structure_checks:
         return Opinion("structure", Verdict.UNKNOWN, "no structural check came to its end")
-    walks = f"{evidence.structure_checks:,} checks of all trees, no invariant broken"
-    return Opinion("structure", Verdict.VALID, walks)
+    walks = evidence.structure_checks
+    times = f"{walks:,} times" if walks > 1 else "once"
+    return Opinion("structure", Verdict.VALID, f"all trees {times}, no invariant broken")

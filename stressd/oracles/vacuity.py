@@ -47,8 +47,10 @@ def not_seen(sample: Sample) -> Iterator[str]:
 def vacuity(evidence: Evidence) -> Opinion:
     """UNKNOWN if an operation of the mix never ran, or loads never found anything."""
     missing = never_ran(evidence)
-    if missing or evidence.sample is None:
-        return Opinion("vacuity", Verdict.UNKNOWN, f"never ran: {', '.join(missing) or 'all'}")
+    if evidence.sample is None or not any(op.count for op in evidence.sample.ops):
+        return Opinion("vacuity", Verdict.UNKNOWN, "no operation ran")
+    if missing:
+        return Opinion("vacuity", Verdict.UNKNOWN, f"never ran: {', '.join(missing)}")
     loads = [op for op in evidence.sample.ops if op.op == "load"]
     if loads and not outcome(evidence.sample.ops, "load", "ok"):
         return Opinion("vacuity", Verdict.UNKNOWN, "no load ever found anything")

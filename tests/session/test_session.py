@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,21 @@ def test_a_traceback_is_in_the_log_and_nowhere_else(
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
+def test_the_log_tells_the_run_from_start_to_end(run_small: Runner) -> None:
+    """Each phase, each kernel, and the verdict last."""
+    events = [(r["event"], r.get("phase")) for r in lines(run_small().run_dir / "log.jsonl")]
+    assert events == [
+        ("start", None),
+        ("phase", "compiling"),
+        ("compiled", None),
+        ("compiled", None),
+        ("phase", "warmup"),
+        ("phase", "running"),
+        ("phase", "draining"),
+        ("end", None),
+    ]
+
+
 def test_samples_are_kept_while_it_runs(run_small: Runner) -> None:
     """One line an interval, the last one after everything was counted."""
     outcome = run_small(duration="300ms")
@@ -215,7 +231,59 @@ def test_a_signal_while_compiling_ends_it_at_once(tmp_path: Path) -> None:
     outcome = run_session(job_for(config), lambda: engine, StopsAt("compiling", 1))
     engine.release.set()
     assert (outcome.verdict, outcome.exit_code) == (Verdict.UNKNOWN, Exit.UNKNOWN)
-    assert engine.calls == ["compile"]
+    assert engine.calls == ["compile", "close"]
+
+
+class Asks(StopsLater):
+    """Asks something once while the workers run, and stops the run afterwards."""
+
+    def __init__(self, ask: Callable[[Frame], None]) -> None:
+        super().__init__()
+        self.ask = ask
+        self.answered = False
+
+    def update(self, frame: Frame) -> None:
+        if frame.phase == "running" and not self.answered:
+            self.ask(frame)
+            self.answered = True
+        if self.answered:
+            super().update(frame)
+
+
+def test_usr1_writes_the_state_down_and_hup_is_noted(tmp_path: Path) -> None:
+    """Where every worker and every thread is, without disturbing them."""
+
+    def ask(_: Frame) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGHUP)
+
+    config = small_config(tmp_path, duration="1h")
+    outcome = run_session(job_for(config), lambda: FakeEngine(config), Asks(ask))
+    log = lines(outcome.run_dir / "log.jsonl")
+    (state,) = [record for record in log if record["event"] == "state"]
+    assert state["at_work"] == {"0": "read", "1": "read", "2": "write"}
+    assert "run_slice" in json.dumps(state["threads"])
+    assert [r["action"] for r in log if r.get("name") == "SIGHUP"]
+    assert outcome.verdict is Verdict.VALID
+
+
+def test_metrics_are_served_while_it_runs(tmp_path: Path) -> None:
+    """The address of the first lines answers, and the run is ready as long as workers work."""
+    answers: list[str] = []
+
+    def ask(frame: Frame) -> None:
+        for page in (frame.metrics, frame.metrics.replace("metrics", "readyz")):
+            with urllib.request.urlopen(page, timeout=30) as answer:
+                answers.append(answer.read().decode())
+
+    config = small_config(tmp_path, duration="1h")
+    metrics = {"enabled": True, "listen": "127.0.0.1:0"}
+    config = config.model_copy(update={"metrics": type(config.metrics).model_validate(metrics)})
+    outcome = run_session(job_for(config), lambda: FakeEngine(config), Asks(ask))
+    assert outcome.verdict is Verdict.VALID
+    assert 'stressd_ops_total{op="load",outcome="ok",workload="read"}' in answers[0]
+    assert 'stressd_state{stressd_state="running"} 1.0' in answers[0]
+    assert answers[1] == "running\n"
 
 
 def test_what_the_user_can_mend_leaves_no_folder(tmp_path: Path) -> None:

@@ -142,7 +142,9 @@ def test_a_long_command_is_not_folded() -> None:
 def test_a_run_without_a_sample_has_a_summary() -> None:
     """Stopped before anything ran."""
     on = console(80)
-    facts = evidence(sample=None, ending=Ending(Cause.SIGNAL, "stopped before the workers began"))
+    facts = evidence(
+        sample=None, ending=Ending(Cause.UNSTARTED, "stopped before the workers began")
+    )
     print_closing(on, outcome(facts))
     assert "UNKNOWN" in text(on)
     assert brief(outcome(facts))["operations"] == {}
