@@ -152,5 +152,6 @@ class Events:
             self.board.end(Cause.DISK, str(mendable[0]))
         elif causes:
             self.log.error("crashed", exc_info=failure)
-            self.board.end(Cause.CRASHED, f"{type(causes[0]).__name__}: {causes[0]}")
+            first = f"{type(causes[0]).__name__}: {causes[0]}"
+            self.board.end(Cause.CRASHED, f"{first}; the traceback is in log.jsonl")
             self.enter("failed")

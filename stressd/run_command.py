@@ -53,7 +53,7 @@ def run(request: Request) -> int:
     """Run a configuration and return the exit code."""
     loaded = load(request)
     choose_build(loaded.config.run.build)
-    from stressd.display import human_console, print_closing, screen_for
+    from stressd.display import discard, human_console, print_closing, screen_for
     from stressd.session import run_session
 
     faulthandler.enable()
@@ -61,8 +61,10 @@ def run(request: Request) -> int:
     screen = screen_for(console, request.quiet)
     job = job_of(request, loaded)
     outcome = run_session(job, partial(make_engine, loaded.config), screen)
-    with contextlib.suppress(OSError):  # the terminal may be gone; the exit code is not
+    try:
         print_closing(console, outcome, request.quiet)
+    except OSError:  # the terminal is gone; the verdict is not
+        discard(console.file)
     if request.as_json:
         print_json(outcome)
     if outcome.abandoned:

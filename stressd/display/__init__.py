@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from stressd.display.console import human_console
+from stressd.display.console import discard, human_console
 from stressd.display.frame import Frame, Screen
 from stressd.display.live import Live
 from stressd.display.plain import Plain, Quiet
@@ -25,6 +25,7 @@ __all__ = [
     "Plain",
     "Quiet",
     "Screen",
+    "discard",
     "human_console",
     "print_closing",
     "screen_for",

@@ -9,6 +9,7 @@ kernels  12 ready in 0.4 s, all from the cache                   "
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -129,4 +130,5 @@ class Live:
 
     def close(self) -> None:
         """Take the table away and show the cursor again."""
-        self._live.stop()
+        with contextlib.suppress(OSError):  # it may be gone
+            self._live.stop()

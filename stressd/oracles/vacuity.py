@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from stressd.evidence import OpSample, Sample
 from stressd.verdict import Evidence, Opinion, Verdict
+from stressd_kernels.ops.catalog import OPS
 
-WRITES = frozenset({"store", "erase", "replay"})
+WRITES = frozenset(op.name for op in OPS if not op.reads)
 
 
 def never_ran(evidence: Evidence) -> list[str]:

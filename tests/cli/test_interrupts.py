@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,17 @@ def test_on_a_terminal_the_key_ends_a_run_that_hangs(config: str) -> None:
     shown += running.read_terminal()
     assert running.process.wait(TIMEOUT_S) == 5
     assert "stopped at once by a second SIGINT" in shown
+
+
+def test_a_terminal_that_is_closed_does_not_end_the_run(config: str, tmp_path: Path) -> None:
+    """The window is gone, the run goes on; asked to stop, it leaves a whole folder."""
+    running = Running(["run", config], terminal=True)
+    running.wait_until_at_work()
+    os.close(running.master)
+    log = next((tmp_path / "runs").iterdir()) / "log.jsonl"
+    while "SIGHUP" not in log.read_text(encoding="utf-8"):
+        assert running.process.poll() is None
+    running.process.terminate()
+    assert running.process.wait(TIMEOUT_S) in (0, 5)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "summary.json").exists()
