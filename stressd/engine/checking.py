@@ -48,23 +48,28 @@ class Checker:
         """Return the first broken invariant and the key it was found near."""
         words, key = self._arena.words, 0
         while not stopped():
-            words[self._slot + RESULT_VALUE] = 1  # what a lock that is not had leaves standing
             arguments = np.uint64(key), np.uint64(leaves), ZERO, ZERO, ZERO
-            broken = int(entry_run(words, self._check, tree, self._slot, *arguments))
-            if broken:
-                return Invariant(broken), key
+            answer = entry_run(words, self._check, tree, self._slot, *arguments)
+            invariant = Invariant(int(answer))
+            if invariant is Invariant.UNKNOWN:  # a lock that is not to be had
+                return None if stopped() else (invariant, key)
+            key = int(words[self._slot + RESULT_FIRST])
+            if invariant is not Invariant.ALL_HOLD:
+                return invariant, key
             if words[self._slot + RESULT_VALUE]:
                 return None
-            key = int(words[self._slot + RESULT_FIRST])
         return None
 
     def _broken(self, label: str, tree: int, invariant: Invariant, key: int) -> Finding:
         number = int(self._arena.words[tree + TREE_ID])
         what = invariant.name.lower().replace("_", " ")
+        said = f"broken invariant: {what}, at or after {key:#x}"
+        if invariant is Invariant.UNKNOWN:
+            said = "its lock is broken: a writer left it half changed"
         return Finding(
             oracle="structure",
             grade="forbidden",
-            message=f"{label}, tree {number}: broken invariant: {what}, at or after {key:#x}",
+            message=f"{label}, tree {number}: {said}",
             details={"tree": label, "tree_number": number, "invariant": what, "key": hex(key)},
         )
 

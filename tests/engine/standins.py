@@ -1,0 +1,159 @@
+"""Entries that give wrong answers on purpose, to stand where a structure's own would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
+from stressd_kernels.layout import (
+    RESULT_FIRST,
+    RESULT_LAST,
+    RESULT_TRIES,
+    RESULT_VERSION,
+    TREE_VERSION,
+    U0,
+    U1,
+    U2,
+    UMAX,
+)
+from stressd_kernels.status import POISON, TRAP, Status
+
+POISON_WORD = np.uint64(POISON)
+TRAP_WORD = np.uint64(TRAP)
+VALUE = np.uint64(1)
+NOT_FOUND = np.uint64(Status.NOT_FOUND)
+RETRY = np.uint64(Status.RETRY)
+ARENA_FULL = np.uint64(Status.ARENA_FULL)
+BACKLOG = np.uint64(Status.BACKLOG)
+
+
+@kernel
+def put(words: Any, at: Any, first: Any, last: Any) -> None:
+    """Write an entry."""
+    store_relaxed(words, at, first)
+    store_relaxed(words, at + 1, last)
+    store_relaxed(words, at + 2, VALUE)
+
+
+@kernel
+def gap_at(words: Any, tree: Any, slot: Any, start: Any) -> Any:
+    """Answer OK with `start`, as right at the present version."""
+    store_relaxed(words, slot + RESULT_FIRST, start)
+    store_relaxed(words, slot + RESULT_LAST, start)
+    store_relaxed(words, slot + RESULT_TRIES, U0)
+    store_relaxed(words, slot + RESULT_VERSION, load_relaxed(words, tree + TREE_VERSION))
+    return U0
+
+
+@entry
+def answers_poison(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """LOAD: what stands in a freed leaf."""
+    return POISON_WORD
+
+
+@entry
+def answers_trap(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """LOAD: what a descent into a freed node answers."""
+    return TRAP_WORD
+
+
+@entry
+def scans_backwards(base, tree, slot, first, last, limit, output, e):  # type: ignore[no-untyped-def]
+    """SCAN: the window's last key, then its first."""
+    words = words_at(base)
+    put(words, np.int64(output), last, last)
+    put(words, np.int64(output) + 3, first, first)
+    return U2
+
+
+@entry
+def scans_elsewhere(base, tree, slot, first, last, limit, output, e):  # type: ignore[no-untyped-def]
+    """SCAN: one key beside the window."""
+    key = first - U1 if first > U0 else last + U1
+    put(words_at(base), np.int64(output), key, key)
+    return U1
+
+
+@entry
+def scans_overlapping(base, tree, slot, first, last, limit, output, e):  # type: ignore[no-untyped-def]
+    """SCAN: two entries that overlap and ascend, as a scan may see while the tree changes."""
+    words = words_at(base)
+    put(words, np.int64(output), first, last)
+    put(words, np.int64(output) + 3, first, last + U1)
+    return U2
+
+
+@entry
+def scans_too_much(base, tree, slot, first, last, limit, output, e):  # type: ignore[no-untyped-def]
+    """SCAN: says that there are more entries than were asked for."""
+    return limit + U1
+
+
+@entry
+def finds_elsewhere(base, tree, slot, first, last, c, d, e):  # type: ignore[no-untyped-def]
+    """FIND: the key behind the window, or before it."""
+    key = last + U1 if last < UMAX else first - U1
+    put(words_at(base), slot + RESULT_FIRST, key, key)
+    return U0
+
+
+@entry
+def gap_below(base, tree, slot, low, high, size, mask, offset):  # type: ignore[no-untyped-def]
+    """GAP: the first aligned start below the window."""
+    start = low + ((offset - low) & mask) - mask - U1
+    return gap_at(words_at(base), tree, slot, start)
+
+
+@entry
+def gap_beyond(base, tree, slot, low, high, size, mask, offset):  # type: ignore[no-untyped-def]
+    """GAP: ends one key behind the window."""
+    return gap_at(words_at(base), tree, slot, high - size + U2)
+
+
+@entry
+def gap_misaligned(base, tree, slot, low, high, size, mask, offset):  # type: ignore[no-untyped-def]
+    """GAP: at the beginning of the window, one key off the alignment."""
+    return gap_at(words_at(base), tree, slot, low + ((offset - low) & mask) + U1)
+
+
+@entry
+def gap_anywhere(base, tree, slot, low, high, size, mask, offset):  # type: ignore[no-untyped-def]
+    """GAP: at the beginning of the window and aligned, free or not."""
+    return gap_at(words_at(base), tree, slot, low + ((offset - low) & mask))
+
+
+@entry
+def gap_of_another_state(base, tree, slot, low, high, size, mask, offset):  # type: ignore[no-untyped-def]
+    """GAP: as gap_anywhere, but right at a version that has passed."""
+    words = words_at(base)
+    status = gap_at(words, tree, slot, low + ((offset - low) & mask))
+    store_relaxed(words, slot + RESULT_VERSION, U0)
+    return status
+
+
+@entry
+def gap_overtaken(base, tree, slot, low, high, size, mask, offset):  # type: ignore[no-untyped-def]
+    """GAP: three tries were overtaken."""
+    store_relaxed(words_at(base), slot + RESULT_TRIES, np.uint64(3))
+    return RETRY
+
+
+@entry
+def none(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """Any verb: nothing there."""
+    store_relaxed(words_at(base), slot + RESULT_TRIES, U0)
+    return NOT_FOUND
+
+
+@entry
+def full(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """A write: no node could be had."""
+    return ARENA_FULL
+
+
+@entry
+def behind(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """A write: too much waits for readers."""
+    return BACKLOG
