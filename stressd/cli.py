@@ -98,8 +98,8 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the verdict.")] = False,
 ) -> int:
     """Run a configuration and judge it."""
-    from stressd.run_command import Request
-    from stressd.run_command import run as run_request
+    from stressd.run.command import Request
+    from stressd.run.command import run as run_request
 
     given = {
         "run.duration": ("--duration", duration),
@@ -155,7 +155,7 @@ def check(
 ) -> int:
     """Say what is wrong with configurations, and where."""
     from stressd.config.commands import check as check_files
-    from stressd.run_command import configuration
+    from stressd.run.command import configuration
 
     text, code = check_files([configuration(file) for file in files], as_json)
     typer.echo(text)
@@ -179,7 +179,7 @@ def show(
 ) -> None:
     """Print a configuration with all defaults filled in."""
     from stressd.config.commands import show as text
-    from stressd.run_command import configuration
+    from stressd.run.command import configuration
 
     typer.echo(text(configuration(file), as_json), nl=as_json)
 

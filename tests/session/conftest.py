@@ -9,9 +9,9 @@ import pytest
 
 from stressd.config.model import Config
 from stressd.display import Quiet
-from stressd.job import Job
 from stressd.outcome import Outcome
-from stressd.session import run_session
+from stressd.run.job import Job
+from stressd.run.session import run_session
 from tests.session.fakes import FakeEngine
 
 Runner = Callable[..., Outcome]

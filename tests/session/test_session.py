@@ -17,8 +17,8 @@ import pytest
 from stressd.display import Frame, Quiet
 from stressd.errors import UserError
 from stressd.outcome import brief
-from stressd.runfolder import RunFolder, writing_error
-from stressd.session import run_session
+from stressd.run.runfolder import RunFolder, writing_error
+from stressd.run.session import run_session
 from stressd.verdict import Cause, Exit, Verdict
 from stressd.web import ListenError
 from tests.session.conftest import Runner, job_for, small_config

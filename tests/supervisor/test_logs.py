@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stressd.logs import LogFile, open_log
+from stressd.run.logs import LogFile, open_log
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from stressd.errors import RunFolderLocked
-from stressd.runfolder import RunFolder, RunFolderError, folder_name
+from stressd.run.runfolder import RunFolder, RunFolderError, folder_name
 
 WRITER = """
 import sys
 from pathlib import Path
-from stressd.runfolder import RunFolder
+from stressd.run.runfolder import RunFolder
 folder = RunFolder(Path(sys.argv[1]))
 folder.append("samples.jsonl", {"elapsed_seconds": 1})
 (folder.path / "summary.json.tmp").write_text("{")

@@ -7,7 +7,7 @@ import signal
 import pytest
 import trio
 
-from stressd.signals import listen, thread_stacks
+from stressd.run.signals import listen, thread_stacks
 
 
 class Told:

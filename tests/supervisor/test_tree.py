@@ -10,8 +10,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from stressd.board import leaves
-from stressd.supervisor import Abandoned, Patience, SliceFault, run, work
+from stressd.run.board import leaves
+from stressd.run.supervisor import Abandoned, Patience, SliceFault, run, work
 from stressd_kernels.status import Status
 
 Log = list[str]

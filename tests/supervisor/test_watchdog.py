@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import trio
 from trio.testing import MockClock
 
-from stressd.watchdog import STEPS_PER_LIMIT, Silence, measure_delay, watch
+from stressd.run.watchdog import STEPS_PER_LIMIT, Silence, measure_delay, watch
 
 
 def steps(silence: Silence, seconds: float) -> list[float]:

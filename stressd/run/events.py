@@ -18,14 +18,14 @@ from dataclasses import asdict
 
 import trio
 
-from stressd.board import Board, leaves, stalled_words
 from stressd.errors import UserError
 from stressd.evidence import Compiled, Finding
-from stressd.logs import Log
 from stressd.metrics import Source
-from stressd.runfolder import RunFolder
-from stressd.signals import thread_stacks
-from stressd.supervisor import Abandoned, Patience, SliceFault
+from stressd.run.board import Board, leaves, stalled_words
+from stressd.run.logs import Log
+from stressd.run.runfolder import RunFolder
+from stressd.run.signals import thread_stacks
+from stressd.run.supervisor import Abandoned, Patience, SliceFault
 from stressd.verdict import Cause
 from stressd_kernels.status import Status
 

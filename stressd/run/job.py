@@ -12,7 +12,7 @@ from stressd import __version__
 from stressd.config.model import Config
 from stressd.evidence import Compiled, Finding, Sample
 from stressd.metrics import RunInfo
-from stressd.runfolder import RunFolder, RunFolderError
+from stressd.run.runfolder import RunFolder, RunFolderError
 from stressd_kernels.status import Status
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from stressd.board import Board
-from stressd.job import Job
 from stressd.oracles import ORACLES
 from stressd.outcome import Outcome, full
-from stressd.runfolder import RunFolder, RunFolderError
+from stressd.run.board import Board
+from stressd.run.job import Job
+from stressd.run.runfolder import RunFolder, RunFolderError
 from stressd.verdict import Cause, Ending, Verdict, exit_code, judge
 
 

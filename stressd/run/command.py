@@ -21,8 +21,8 @@ from stressd.errors import BadConfig, Problem, UsageError
 
 if TYPE_CHECKING:
     from stressd.config.model import Config
-    from stressd.job import EngineLike, Job
     from stressd.outcome import Outcome
+    from stressd.run.job import EngineLike, Job
 
 
 NO_TEXT = "false"  # the value behind --no-metrics, which is not written
@@ -54,7 +54,7 @@ def run(request: Request) -> int:
     loaded = load(request)
     choose_build(loaded.config.run.build)
     from stressd.display import discard, human_console, print_closing, screen_for
-    from stressd.session import run_session
+    from stressd.run.session import run_session
 
     faulthandler.enable()
     console = human_console(stderr=request.as_json)
@@ -104,7 +104,7 @@ def choose_build(build: str) -> None:
 
 def job_of(request: Request, loaded: Loaded) -> Job:
     """Return what the session needs to know."""
-    from stressd.job import Job
+    from stressd.run.job import Job
 
     seed = str(loaded.config.run.seed)
     command = ["stressd", "run", "--seed", seed, *request.words(), request.name]

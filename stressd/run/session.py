@@ -28,21 +28,22 @@ from typing import TypeVar
 
 import trio
 
-from stressd import __version__, supervisor
-from stressd.board import Board, leaves
-from stressd.conclusion import conclude, keep
+from stressd import __version__
 from stressd.display import Screen
-from stressd.events import Events
 from stressd.evidence import Finding, Sample
-from stressd.job import EngineLike, Job, WorkerSeat, make_folder, run_info
-from stressd.logs import open_log
 from stressd.metrics import Source
 from stressd.outcome import Outcome, interval_record
-from stressd.runfolder import RunFolder
-from stressd.signals import listen
-from stressd.supervisor import Abandoned, Patience, SliceFault
+from stressd.run import supervisor
+from stressd.run.board import Board, leaves
+from stressd.run.conclusion import conclude, keep
+from stressd.run.events import Events
+from stressd.run.job import EngineLike, Job, WorkerSeat, make_folder, run_info
+from stressd.run.logs import open_log
+from stressd.run.runfolder import RunFolder
+from stressd.run.signals import listen
+from stressd.run.supervisor import Abandoned, Patience, SliceFault
+from stressd.run.watchdog import Silence, measure_delay, watch
 from stressd.verdict import Cause
-from stressd.watchdog import Silence, measure_delay, watch
 from stressd.web import make_app, serve
 
 SCREEN_GRACE_S = 1.0  # for a terminal to take the last picture
