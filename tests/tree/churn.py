@@ -4,10 +4,6 @@ Values certify themselves: VALUE_BIT | first cell | last cell. A writer stores r
 a reader that loads a key of cell c must meet a value whose cells include c, and an entry must
 lie within what its value names. Anything else is counted: a read of a freed node brings POISON,
 a torn or misdirected one brings cells from elsewhere.
-
-    cells [0, n)               written all the time
-    cells [n, n + STILL)       every other one filled before, never written: gap searches there
-                               have one right answer, though the nodes above change
 """
 
 from __future__ import annotations
@@ -37,9 +33,6 @@ WIDE = np.uint64(40)  # most cells of a wide store
 EIGHT = np.uint64(8)
 SIXTEEN = np.uint64(16)
 SCAN_LIMIT = np.uint64(40)
-STILL = 64
-STILL_PAIRS = np.uint64(STILL // 2 - 1)
-STILL_END = np.uint64(STILL)
 OK = np.uint64(Status.OK)
 RETRY = np.uint64(Status.RETRY)
 BACKLOG = np.uint64(Status.BACKLOG)
@@ -87,10 +80,8 @@ def write_cells(words, tree, slot, store, cells, count):
 def look(words, tree, slot, verbs, cells):
     """Read once in a random way; return 1 if the answer is wrong.
 
-    verbs  addresses of LOAD, FIND, NEXT, PREV, SCAN, GAP_UP, GAP_DOWN
+    verbs  addresses of LOAD, FIND, NEXT, PREV, SCAN
     """
-    if prng_below(words, slot, EIGHT) == U0:
-        return gap_is_wrong(words, tree, slot, verbs, cells)
     key = prng_below(words, slot, cells << CELL_SHIFT)
     kind = np.int64(prng_below(words, slot, SIXTEEN))
     if kind == 4:
@@ -122,23 +113,6 @@ def scan_is_wrong(words, at, found):
     return False
 
 
-@kernel
-def gap_is_wrong(words, tree, slot, verbs, cells):
-    """Search the still cells for one free cell, from below or above; say whether it is wrong."""
-    taken = (cells + (prng_below(words, slot, STILL_PAIRS) << U1)) << CELL_SHIFT
-    low = taken
-    high = ((cells + STILL_END) << CELL_SHIFT) - U1
-    verb = 5
-    if prng_below(words, slot, EIGHT) < np.uint64(4):
-        low = cells << CELL_SHIFT
-        high = taken + ((CELL_LAST << U1) | U1)
-        verb = 6
-    status = entry_call(words, verbs[verb], tree, slot, low, high, SIXTEEN, U0, U0)
-    if status == RETRY:
-        return False
-    return status != OK or words[slot + RESULT_FIRST] != taken + SIXTEEN
-
-
 @driver
 def read_cells(words, tree, slot, verbs, cells, stop, pinned):
     """Read until words[stop] is set; return (reads, wrong answers).
@@ -157,3 +131,52 @@ def read_cells(words, tree, slot, verbs, cells, stop, pinned):
             epoch_unpin(words, slot)
         reads += PIN_OPS
     return reads, wrong
+
+
+@driver
+def move_hole(words, tree, slot, store, cells, count):
+    """Free a random cell, then fill the one that was free, `count` times; return refusals.
+
+    All cells are filled but cell 0; in every state one or two cells are free, never none.
+    """
+    refused = 0
+    hole = U0
+    for _ in range(count):
+        fresh = prng_below(words, slot, cells)
+        for cell, value in ((fresh, U0), (hole, VALUE_BIT | (hole << FIRST_SHIFT) | hole)):
+            a = cell << CELL_SHIFT
+            if fresh != hole:
+                status = entry_call(words, store, tree, slot, a, a | CELL_LAST, value, U0, U0)
+                while status == BACKLOG:
+                    sched_yield()
+                    status = entry_call(words, store, tree, slot, a, a | CELL_LAST, value, U0, U0)
+                refused += status != OK
+        hole = fresh
+    return refused
+
+
+@driver
+def seek_hole(words, tree, slot, verbs, cells, stop):
+    """Search for a free cell until words[stop] is set; return (answers, wrong answers).
+
+    verbs  addresses of GAP_UP, GAP_DOWN. There always is a free cell, and there never are three
+           side by side; a search that was overtaken three times (RETRY) is no answer.
+    """
+    answers = 0
+    wrong = 0
+    high = (cells << CELL_SHIFT) - U1
+    three = SIXTEEN + SIXTEEN + U1
+    while load_relaxed(words, stop) == U0:
+        epoch_pin(words, slot)
+        for _ in range(PIN_OPS):
+            verb = np.int64(prng_below(words, slot, EIGHT)) & 1
+            status = entry_call(words, verbs[verb], tree, slot, U0, high, SIXTEEN, U0, U0)
+            if status != RETRY:
+                answers += 1
+                wrong += status != OK or words[slot + RESULT_FIRST] & CELL_LAST != U0
+            status = entry_call(words, verbs[verb], tree, slot, U0, high, three, U0, U0)
+            if status != RETRY:
+                answers += 1
+                wrong += status != NOT_FOUND
+        epoch_unpin(words, slot)
+    return answers, wrong
