@@ -63,7 +63,9 @@ def clock_end(words, slot):
 
 @kernel
 def clock_nanoseconds(words, slot, ticks):
-    """Return `ticks` in nanoseconds."""
+    """Return `ticks` in nanoseconds; 0 if they are negative (the thread has changed its core)."""
+    if ticks >= NEGATIVE:
+        return U0
     return (ticks * load_relaxed(words, slot + TIMING_SCALE)) >> U_SCALE_BITS
 
 

@@ -80,6 +80,7 @@ RESULT_VERSION = RESULT + 3  # version the answer was valid at (gap search, writ
 RESULT_TRIES = RESULT + 4  # optimistic tries beyond the first
 SLOT_PRNG = 3 * LINE_WORDS
 SLOT_NODES = 4 * LINE_WORDS  # node accounting, see arena.py
+SLOT_LOCK = 7 * LINE_WORDS  # how long the lock was waited for and held, see holding.py
 SLOT_PATHS = 8 * LINE_WORDS  # the writer's path, see maple/walk.py
 SLOT_SCRATCH = 32 * LINE_WORDS  # buffers of one restructuring write, see maple/edit.py
 SLOT_LEAF_CACHE = 1 << 12

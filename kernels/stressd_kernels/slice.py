@@ -35,6 +35,7 @@ from stressd_kernels.door import (
 )
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.histogram import BUCKETS, histogram_record
+from stressd_kernels.holding import LOCK_HELD, LOCK_TIMED, LOCK_WAITED
 from stressd_kernels.layout import SLOT_BEAT, U0, U1
 from stressd_kernels.prng import prng_below, prng_next
 from stressd_kernels.ring import ring_write
@@ -42,6 +43,10 @@ from stressd_kernels.worker import (
     BLOCK_DEADLINE,
     BLOCK_PINNED,
     HISTOGRAMS,
+    LOCK_HOLDS,
+    LOCK_HOLDS_SUM,
+    LOCK_WAITS,
+    LOCK_WAITS_SUM,
     MIX_ALIASES,
     MIX_COLUMNS,
     MIX_THRESHOLDS,
@@ -99,6 +104,20 @@ def op_timed(words, slot, op, answer):
         store_relaxed(words, line + OP_TIMED_MAX, took)
     histogram_record(words, slot + HISTOGRAMS + op * BUCKETS, took)
     ring_write(words, slot, answer, took)
+    if load_relaxed(words, slot + LOCK_HELD) != U0:
+        lock_timed(words, slot)
+
+
+@kernel
+def lock_timed(words, slot):
+    """Put what the timed write waited for its lock, and held it, into their histograms."""
+    waited = clock_nanoseconds(words, slot, load_relaxed(words, slot + LOCK_WAITED))
+    held = clock_nanoseconds(words, slot, load_relaxed(words, slot + LOCK_HELD) - U1)
+    store_relaxed(words, slot + LOCK_HELD, U0)
+    counter_add(words, slot + LOCK_WAITS_SUM, waited)
+    counter_add(words, slot + LOCK_HOLDS_SUM, held)
+    histogram_record(words, slot + LOCK_WAITS, waited)
+    histogram_record(words, slot + LOCK_HOLDS, held)
 
 
 @kernel
@@ -130,6 +149,7 @@ def block_run(words, slot):
         count = 1 if part == 1 else before if part == 0 else BLOCK - 1 - before
         timed = U1 if part == 1 else load_relaxed(words, slot + TIMING_EVERY)
         store_relaxed(words, slot + TIMING_ON, timed)
+        store_relaxed(words, slot + LOCK_TIMED, timed)
         answer = ops_run(words, slot, count)
         if answer != U0:
             break

@@ -13,7 +13,7 @@ an operation stands in that slot: nothing is looked up anywhere else, nobody els
     known       the last `published` seen of every writer                         private
     findings    the first FINDINGS_MAX forbidden observations      read by the supervisor
     entries     what a scan returns                                               private
-    histograms  one per operation                                  read by the supervisor
+    histograms  one per operation, two of the lock                 read by the supervisor
     ring        header and records; backed by a file (ring.py)     outlives the process
 
 What the operation now running was asked stands in the first line of the ring's header, so a
@@ -39,6 +39,8 @@ TIMING_TICKS = TIMING + 4  # what it took so far
 BLOCK_PINNED = TIMING + 5  # 1 while this worker's epoch is announced
 BLOCK_DEADLINE = TIMING + 6  # stamp at which the slice is over
 RING_SEQUENCE = TIMING + 7  # records written to the ring so far
+LOCK_WAITS_SUM = TIMING + 8  # nanoseconds, of the writes that were timed
+LOCK_HOLDS_SUM = TIMING + 9
 
 # -- keys --------------------------------------------------------------------------------
 KEYS = TIMING + LINE_WORDS
@@ -101,6 +103,8 @@ ENTRIES = FINDINGS + LINE_WORDS + FINDINGS_MAX * FINDING_WORDS
 
 # -- histograms --------------------------------------------------------------------------
 HISTOGRAMS = SLOT_WORKER + (1 << 13)
+LOCK_WAITS = HISTOGRAMS + OPS_MAX * BUCKETS  # how long the writer lock was waited for
+LOCK_HOLDS = LOCK_WAITS + BUCKETS  # and held
 
 # -- ring --------------------------------------------------------------------------------
 RING_HEADER_WORDS = 1 << 13  # 64 KiB: the largest page there is, so that a file can lie here
@@ -124,7 +128,7 @@ NOW_WORDS = 7
 RING_MARK = RING + LINE_WORDS  # from here: written once, by ring.py
 
 assert TIMING + LINE_WORDS == KEYS
-assert RING_SEQUENCE < KEYS
+assert LOCK_HOLDS_SUM < KEYS
 assert KEYS_SECOND < SOURCE
 assert SOURCE_OWN + SOURCE_OWN_WORDS == PUBLISHED
 assert PUBLISHED % LINE_WORDS == 0
@@ -135,7 +139,7 @@ assert FINDINGS % LINE_WORDS == 0
 assert FINDING_NOW + NOW_WORDS == FINDING_ANSWER
 assert FINDING_ANSWER + ENTRY_WORDS <= FINDING_WORDS
 assert ENTRIES + ENTRIES_MAX * ENTRY_WORDS <= HISTOGRAMS
-assert HISTOGRAMS + OPS_MAX * BUCKETS <= RING
+assert LOCK_HOLDS + BUCKETS <= RING
 assert RING * WORD_BYTES % (1 << 16) == 0, "a file is mapped over the ring: whole pages"
 assert RING_WORDS * WORD_BYTES % (1 << 16) == 0
 assert RING + RING_WORDS <= SLOT_LIMBO, "a worker's words run into its limbo"

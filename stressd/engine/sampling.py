@@ -6,7 +6,7 @@ Each word is whole; together they are no snapshot, and need not be: every counte
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from stressd.evidence import (
     Counts,
     EpochSample,
     JudgedSample,
+    LockSample,
     OpSample,
     Sample,
     TreeSample,
@@ -45,6 +46,10 @@ from stressd_kernels.worker import (
     HISTOGRAMS,
     JUDGED,
     JUDGED_WORDS,
+    LOCK_HOLDS,
+    LOCK_HOLDS_SUM,
+    LOCK_WAITS,
+    LOCK_WAITS_SUM,
     OP_OUTCOMES,
     OP_RETRIES,
     OP_TIMED_MAX,
@@ -100,6 +105,7 @@ class Sampler:
             epoch=epoch,
             workers=tuple(self._worker(seat, idle[seat.index]) for seat in self._seats),
             judged=tuple(self._judged(number, name) for number, name in enumerate(ORACLES)),
+            locks=(self._locks(),),
         )
 
     def operations(self) -> int:
@@ -130,17 +136,28 @@ class Sampler:
             workload=workload,
             op=name,
             outcomes=dict(zip(OUTCOMES, outcomes, strict=True)),
-            durations=self._durations(NUMBERS[name], workers),
+            durations=self._histogram(HISTOGRAMS + NUMBERS[name] * BUCKETS, workers),
             duration_sum_ns=total[OP_TIMED_SUM],
             duration_max_ns=int(lines[:, OP_TIMED_MAX].max()),
             retries=dict(zip(RETRIES, retries, strict=True)),
         )
 
-    def _durations(self, op: int, workers: list[int]) -> Counts:
+    def _locks(self) -> LockSample:
+        """Waits for and holds of the writer locks, as the workers timed them, over all trees."""
+        words, everybody = self._arena.words, range(len(self._slots))
+        return LockSample(
+            tree=next(iter(self._trees)) if len(self._trees) == 1 else "all",
+            waits=self._histogram(LOCK_WAITS, everybody),
+            waits_sum_ns=sum(int(words[slot + LOCK_WAITS_SUM]) for slot in self._slots),
+            holds=self._histogram(LOCK_HOLDS, everybody),
+            holds_sum_ns=sum(int(words[slot + LOCK_HOLDS_SUM]) for slot in self._slots),
+        )
+
+    def _histogram(self, at: int, workers: Iterable[int]) -> Counts:
+        """Add up the histograms that begin at word `at` of each worker's slot."""
         total, one = np.zeros(BUCKETS, np.uint64), np.zeros(BUCKETS, np.uint64)
         for worker in workers:
-            place = self._slots[worker] + HISTOGRAMS + op * BUCKETS
-            words_copy(self._arena.words, place, one)
+            words_copy(self._arena.words, self._slots[worker] + at, one)
             total += one
         return total
 

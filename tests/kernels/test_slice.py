@@ -15,7 +15,18 @@ from stressd_kernels.clock import CLOCK_MONOTONIC, MONOTONIC_SCALE
 from stressd_kernels.counters import CONFLICT, ENDS, IDLE, MISS, OK
 from stressd_kernels.door import entry, load_relaxed, words_at
 from stressd_kernels.epoch import announce_of
-from stressd_kernels.layout import CONTROL, SLOT_BEAT, SLOT_PRNG, SLOT_STOP, U0, U1
+from stressd_kernels.histogram import BUCKETS
+from stressd_kernels.holding import LOCK_HELD, hold_begin, hold_end
+from stressd_kernels.layout import (
+    CONTROL,
+    SLOT_BEAT,
+    SLOT_PRNG,
+    SLOT_STOP,
+    TREE_LOCK,
+    TREES,
+    U0,
+    U1,
+)
 from stressd_kernels.memory import Arena
 from stressd_kernels.prng import prng_state
 from stressd_kernels.slice import BLOCK, mix_draw, mix_words
@@ -23,6 +34,8 @@ from stressd_kernels.status import Status
 from stressd_kernels.worker import (
     BLOCK_PINNED,
     HISTOGRAMS,
+    LOCK_HOLDS,
+    LOCK_WAITS,
     MIX_COLUMNS,
     MIX_THRESHOLDS,
     NOW_OP,
@@ -58,6 +71,15 @@ def conflict(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
 def idle(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
     """Answer that there is nothing left to do."""
     return IDLE
+
+
+@entry
+def locking(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """Hold the lock of the tree at TREES for a moment, timed if the slice says so."""
+    words = words_at(base)
+    status = hold_begin(words, TREES, slot)
+    hold_end(words, TREES, slot)
+    return OK if status == U0 else ENDS + status
 
 
 @entry
@@ -224,3 +246,15 @@ def test_nothing_left_to_do_ends_the_slice() -> None:
     worker = Worker((idle, False, 1))
     assert worker.run(LONG) is Status.NOT_FOUND
     assert worker.outcomes(0) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("every", "timed"), [(False, 1), (True, BLOCK)])
+def test_the_lock_is_timed_when_the_operation_is(every: bool, timed: int) -> None:
+    """One wait and one hold for each timed write of a block, and the lock is free again."""
+    worker = Worker((locking, False, 1), every=every)
+    worker.block()
+    for histogram in (LOCK_WAITS, LOCK_HOLDS):
+        place = worker.slot + histogram
+        assert int(worker.words[place : place + BUCKETS].sum()) == timed
+    assert worker.words[worker.slot + LOCK_HELD] == 0
+    assert worker.words[TREES + TREE_LOCK] == 0

@@ -10,6 +10,7 @@ import numpy as np
 from stressd_kernels.arena import ARENA_FULL, arena_reserve
 from stressd_kernels.door import entry, kernel_inline, load_relaxed, words_at
 from stressd_kernels.epoch import epoch_stamp
+from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
@@ -103,14 +104,14 @@ def write_begin(words, tree, slot):
     if status == OK:
         status = limbo_room(words, slot)
     if status == OK:
-        status = lock_take(words, tree + TREE_LOCK)
+        status = hold_begin(words, tree, slot)
     return status
 
 
 @kernel_inline
 def write_end(words, tree, slot, status):
     """Give the lock back, collect a little garbage, and pass `status` on."""
-    lock_give(words, tree + TREE_LOCK)
+    hold_end(words, tree, slot)
     limbo_collect(words, slot, 0)
     return status
 
@@ -195,7 +196,7 @@ def clear(base, tree, slot, a, b, c, d, e):
     words = words_at(base)
     status = limbo_room(words, slot)
     if status == OK:
-        status = lock_take(words, tree + TREE_LOCK)
+        status = hold_begin(words, tree, slot)
     if status != OK:
         return status
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
@@ -208,7 +209,7 @@ def clear(base, tree, slot, a, b, c, d, e):
         words[tree + TREE_HEIGHT] = U0
         limbo_put(words, slot, root | SUBTREE_BIT, epoch_stamp(words))
         limbo_count(words, slot, nodes)
-    lock_give(words, tree + TREE_LOCK)
+    hold_end(words, tree, slot)
     limbo_collect(words, slot, np.int64(nodes))
     return OK
 
@@ -233,7 +234,7 @@ def build(base, tree, slot, a, b, c, d, e):
         return status
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    lock_give(words, tree + TREE_LOCK)
+    hold_end(words, tree, slot)
     limbo_collect(words, slot, np.int64(nodes))
     return status
 
