@@ -9,7 +9,7 @@ of sixteen searches overlap instead of queueing.
 
 import numpy as np
 
-from stressd_kernels.door import driver, kernel, load_acquire, prefetch
+from stressd_kernels.door import borrowed, driver, kernel, load_acquire, prefetch
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import TREE_COUNT, TREE_LOCK, TREE_ROOT, U0, UMAX
@@ -25,6 +25,7 @@ PIN_OPS = 64  # look-ups under one pin
 @driver
 def load_batch(words, tree, slot, keys, values):
     """Set values[i] to the value word at keys[i]; both uint64[:] of one length."""
+    words = borrowed(words)
     for begin in range(0, len(keys), PIN_OPS):
         epoch_pin(words, slot)
         end = min(begin + PIN_OPS, len(keys))
@@ -77,6 +78,7 @@ def snapshot(words, tree, slot, rows):
     If there are more than rows has room for, nothing is copied; -1 if the lock, which this
     takes, is BROKEN or the run is stopping.
     """
+    words = borrowed(words)
     if lock_take(words, tree + TREE_LOCK) != OK:
         return -1
     count = np.int64(words[tree + TREE_COUNT])

@@ -68,6 +68,24 @@ def words_at(base: Any) -> Any:
     return carray(base, (ARENA_WORDS_MAX,))
 
 
+@intrinsic
+def borrowed(typingctx, words):  # type: ignore[no-untyped-def]
+    """Return `words` without its owner: the caller keeps the memory alive.
+
+    Numba counts the references to an array that has an owner with locked instructions, two for
+    each call of a kernel: as much as a whole store.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        make = context.make_array(signature.return_type)
+        array = make(context, builder, value=args[0])
+        array.meminfo = cgutils.get_null_value(array.meminfo.type)
+        array.parent = cgutils.get_null_value(array.parent.type)
+        return array._getvalue()
+
+    return words(words), codegen
+
+
 class Entry:
     """A kernel with an address: `(base, tree, slot, a, b, c, d, e) -> uint64`.
 

@@ -23,7 +23,7 @@ from stressd_kernels.arguments import (
     value_of,
 )
 from stressd_kernels.batch import load_batch, snapshot
-from stressd_kernels.door import driver, entry_call
+from stressd_kernels.door import borrowed, driver, entry_call
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import (
     INNER_WORDS,
@@ -380,6 +380,7 @@ class MapleTree:
 @driver
 def _invoke(words, address, tree, slot, pin, a, b, c, d, e):  # type: ignore[no-untyped-def]
     """Call one entry point, pinned if it reads."""
+    words = borrowed(words)
     if not pin:
         return entry_call(words, address, tree, slot, a, b, c, d, e)
     epoch_pin(words, slot)

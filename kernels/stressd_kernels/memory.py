@@ -21,7 +21,7 @@ from stressd_kernels.arena import (
     NODES_RETIRED,
     NODES_TAKEN,
 )
-from stressd_kernels.door import driver
+from stressd_kernels.door import borrowed, driver
 from stressd_kernels.epoch import FIRST_EPOCH, epoch_lag
 from stressd_kernels.layout import (
     ARENA_CARVED_INNERS,
@@ -277,10 +277,10 @@ def _reserve(words: int) -> Words:
 @driver
 def _drain(words, slot):  # type: ignore[no-untyped-def]
     """Free all of one slot's limbo; its thread is at rest."""
-    return limbo_drain(words, slot)
+    return limbo_drain(borrowed(words), slot)
 
 
 @driver
 def _lag(words):  # type: ignore[no-untyped-def]
     """Return the lag of the oldest pinned slot, and how many are pinned."""
-    return epoch_lag(words)
+    return epoch_lag(borrowed(words))
