@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 .PHONY: help run soak bench test lint clean
 
 help:
-	@echo 'make run                             the quickstart: half a minute of load, live, with a verdict'
+	@echo 'make run                             the quickstart: a short run, live, with a verdict'
 	@echo 'make soak CONFIG=FILE DURATION=12h   a long run of one configuration'
 	@echo 'make bench [PEER=FOLDER]             measure, beside the C reference in FOLDER if given'
 	@echo 'make test                            all tests'
