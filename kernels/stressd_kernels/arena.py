@@ -87,19 +87,17 @@ def inner_take(words, slot):
 
 
 @kernel_inline
-def arena_reserve(words, slot):
-    """Make sure that the slot's caches hold what any one write can need: OK or ARENA_FULL.
-
-    Called before the tree's lock is taken, unpinned.
-    """
-    if words[slot + LEAF_CACHED] >= LEAF_NEED and words[slot + INNER_CACHED] >= INNER_NEED:
-        return OK
-    return arena_refill(words, slot)
+def arena_is_ready(words, slot):
+    """Say whether the slot's caches hold what any one write can need."""
+    return words[slot + LEAF_CACHED] >= LEAF_NEED and words[slot + INNER_CACHED] >= INNER_NEED
 
 
 @kernel
-def arena_refill(words, slot):
-    """Fill both caches from the shared stacks and the chunks: OK, ARENA_FULL or STOPPED."""
+def arena_reserve(words, slot):
+    """Make the slot's caches hold what any one write can need: OK, ARENA_FULL or STOPPED.
+
+    Called before the tree's lock is taken, unpinned.
+    """
     status = OK
     while status == OK and words[slot + LEAF_CACHED] < LEAF_NEED:
         status = cache_fill(words, slot + LEAF_CACHED, slot + SLOT_LEAF_CACHE, 0)

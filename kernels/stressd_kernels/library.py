@@ -96,7 +96,7 @@ class MapleTree:
         self._arena = arena or default_arena()
         self._gaps = gaps
         self._tree: int | None = self._arena.open_tree(gaps=gaps)
-        self._writable = False  # whether the helpers of writes are offered in its block
+        self._offered: set[Verb] = set()  # verbs whose helpers stand in its block
 
     # -- reads -----------------------------------------------------------------------------
 
@@ -367,9 +367,9 @@ class MapleTree:
         return first, last, value
 
     def _address(self, verb: Verb) -> int:
-        if verb in STRUCTURE.helpers and not self._writable:
+        if verb in STRUCTURE.helpers and verb not in self._offered:
             self._arena.offer(self._block, STRUCTURE, (verb,))
-            self._writable = True
+            self._offered.add(verb)
         return STRUCTURE.entries[verb].address
 
     def _needs_gaps(self) -> None:

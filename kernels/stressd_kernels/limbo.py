@@ -17,7 +17,7 @@ node left, it first frees all that readers have left, as long as that takes.
 
 import numpy as np
 
-from stressd_kernels.arena import ARENA_FULL, NODES_RETIRED, arena_refill, node_free
+from stressd_kernels.arena import ARENA_FULL, NODES_RETIRED, arena_reserve, node_free
 from stressd_kernels.door import kernel, kernel_inline, load_relaxed
 from stressd_kernels.epoch import epoch_expired, epoch_stamp, epoch_try_advance
 from stressd_kernels.layout import (
@@ -85,23 +85,23 @@ def limbo_length(words, slot):
 
 
 @kernel_inline
+def limbo_is_ready(words, slot):
+    """Say whether the slot's limbo has room for what one write can retire."""
+    return limbo_length(words, slot) + RETIRE_MOST <= words[HEADER_BACKLOG_MAX]
+
+
+@kernel
 def limbo_room(words, slot):
     """Make room for what one write can retire: OK, or BACKLOG when readers hold everything.
 
     Called unpinned and before the tree's lock is taken.
     """
-    if limbo_length(words, slot) + RETIRE_MOST <= words[HEADER_BACKLOG_MAX]:
+    if limbo_is_ready(words, slot):
         return OK
-    return limbo_press(words, slot)
-
-
-@kernel
-def limbo_press(words, slot):
-    """Try hard to free something: advance, free a batch; OK if there is room now."""
     limbo_advance(words, slot)
     limbo_advance(words, slot)
     limbo_free(words, slot, int(RETIRE_MOST))
-    if limbo_length(words, slot) + RETIRE_MOST <= words[HEADER_BACKLOG_MAX]:
+    if limbo_is_ready(words, slot):
         return OK
     words[slot + BACKLOG_WAITS] += U1
     return BACKLOG
@@ -117,7 +117,7 @@ def limbo_squeeze(words, slot):
     while idle < 2:
         limbo_advance(words, slot)
         freed = limbo_free(words, slot, int(RETIRE_MOST))
-        status = arena_refill(words, slot)
+        status = arena_reserve(words, slot)
         if status != ARENA_FULL:
             return status
         idle = 0 if freed > 0 else idle + 1

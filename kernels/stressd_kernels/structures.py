@@ -21,7 +21,9 @@ tree, never a structure. One line per structure.
                                                                     RESULT_FIRST: go on there,
                                                                     RESULT_VALUE: 1 when done
     BUILD           word index of the input, entries                OK, ARENA_FULL, EXISTS
-    REBUILD         for the structure's own writes: never called by an operation
+    REBUILD         for the structure's own writes, called through their addresses because they
+    RESERVE         are large and would otherwise be compiled into each: first, last, value;
+    COLLECT         nothing; how many nodes to free beyond the usual
 
 Verbs up to GAP_DOWN read: the caller is pinned. All others may wait: the caller is not.
 """
@@ -59,6 +61,8 @@ class Verb(IntEnum):
     CHECK = 14
     BUILD = 15
     REBUILD = 16
+    RESERVE = 17
+    COLLECT = 18
 
     @property
     def reads(self) -> bool:

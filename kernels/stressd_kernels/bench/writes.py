@@ -30,7 +30,7 @@ def store_one(words, tree, slot, first, last, value):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    return write_end(words, tree, slot, store_locked(words, tree, slot, first, last, value))
+    return write_end(words, tree, slot, store_locked(words, tree, slot, first, last, value), U0)
 
 
 @kernel
@@ -39,7 +39,7 @@ def erase_one(words, tree, slot, key):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    return write_end(words, tree, slot, erase_locked(words, tree, slot, key))
+    return write_end(words, tree, slot, erase_locked(words, tree, slot, key), U0)
 
 
 @driver
@@ -106,7 +106,7 @@ def build_bulk(words, tree, slot, pages, rows, source):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    return write_end(words, tree, slot, build_locked(words, tree, slot, source, len(pages)))
+    return write_end(words, tree, slot, build_locked(words, tree, slot, source, len(pages)), U0)
 
 
 @driver

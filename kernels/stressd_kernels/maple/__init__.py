@@ -32,6 +32,15 @@ STRUCTURE = Structure(
         Verb.CHECK: entries.check,
         Verb.BUILD: entries.build,
         Verb.REBUILD: entries.rebuild_any,
+        Verb.RESERVE: entries.reserve,
+        Verb.COLLECT: entries.collect,
     },
-    helpers=dict.fromkeys((Verb.STORE, Verb.INSERT, Verb.ERASE, Verb.ALLOCATE), (Verb.REBUILD,)),
+    helpers={
+        Verb.STORE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
+        Verb.INSERT: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
+        Verb.ERASE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
+        Verb.ALLOCATE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
+        Verb.CLEAR: (Verb.RESERVE, Verb.COLLECT),
+        Verb.BUILD: (Verb.RESERVE, Verb.COLLECT),
+    },
 )

@@ -13,7 +13,7 @@ The open node of each level stands in the slot's buffers (OPEN), 64 words a leve
 
 import numpy as np
 
-from stressd_kernels.arena import ARENA_FULL, arena_reserve, inner_take, leaf_take, ref_make
+from stressd_kernels.arena import arena_is_ready, inner_take, leaf_take, ref_make
 from stressd_kernels.door import kernel, load_relaxed
 from stressd_kernels.lanes import lanes_fill, lanes_largest, lanes_null_gap
 from stressd_kernels.layout import (
@@ -31,7 +31,7 @@ from stressd_kernels.layout import (
     U2,
     UMAX,
 )
-from stressd_kernels.limbo import READY_COUNT, limbo_free, limbo_squeeze
+from stressd_kernels.limbo import READY_COUNT
 from stressd_kernels.lock import OK
 from stressd_kernels.maple.node import (
     GAP_FIRST,
@@ -44,8 +44,11 @@ from stressd_kernels.maple.node import (
 from stressd_kernels.maple.publish import publish
 from stressd_kernels.refs import LEAF_BIT, NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
+from stressd_kernels.structures import Verb, structure_call
 
 EXISTS = np.uint64(Status.EXISTS)
+RESERVE = int(Verb.RESERVE)
+COLLECT = int(Verb.COLLECT)
 
 OPEN = SLOT_SCRATCH + 512
 OPEN_WORDS = 64
@@ -81,14 +84,14 @@ def build_locked(words, tree, slot, source, count):
         place = source + np.uint64(3 * entry)  # unsigned: it may lie before the arena
         first = words[place]
         if status == OK and first > at:
-            status = range_add(words, slot, first - U1, NULL)
+            status = range_add(words, tree, slot, first - U1, NULL)
         if status == OK:
-            status = range_add(words, slot, words[place + U1], words[place + U2])
+            status = range_add(words, tree, slot, words[place + U1], words[place + U2])
         at = words[place + U1] + U1
     if status == OK and at != U0:
-        status = range_add(words, slot, UMAX, NULL)
+        status = range_add(words, tree, slot, UMAX, NULL)
     if status != OK:
-        open_abandon(words, slot)
+        open_abandon(words, tree, slot)
         return status
     root = open_finish(words, tree, slot)
     words[tree + TREE_COUNT] = np.uint64(count)
@@ -109,11 +112,11 @@ def open_reset(words, slot):
 
 
 @kernel
-def range_add(words, slot, last, value):
+def range_add(words, tree, slot, last, value):
     """Append a range that ends at `last` to the open leaf; close it if that fills it."""
     used = np.int64(words[slot + OPEN + OPEN_USED])
     if used == SLOTS or (used == SLOTS - 1 and value == NULL):
-        status = level_close(words, slot)
+        status = level_close(words, tree, slot)
         if status != OK:
             return status
         used = 0
@@ -124,13 +127,12 @@ def range_add(words, slot, last, value):
 
 
 @kernel
-def level_close(words, slot):
+def level_close(words, tree, slot):
     """Close the open leaf, and the open nodes above it that are full: OK or ARENA_FULL."""
-    status = arena_reserve(words, slot)
-    if status == ARENA_FULL:
-        status = limbo_squeeze(words, slot)
-    if status != OK:
-        return status
+    if not arena_is_ready(words, slot):
+        status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
+        if status != OK:
+            return status
     if words[slot + OPEN + OPEN_WORDS + OPEN_USED] == np.uint64(SLOTS):
         close_above(words, slot, 1)
     node_close(words, slot, 0)
@@ -217,7 +219,7 @@ def top_level(words, slot):
 
 
 @kernel
-def open_abandon(words, slot):
+def open_abandon(words, tree, slot):
     """Free every node that was made: nobody has seen them, so nobody is waited for."""
     for level in range(1, HEIGHT_MAX):
         here = slot + OPEN + level * OPEN_WORDS
@@ -228,4 +230,4 @@ def open_abandon(words, slot):
             )
             words[slot + READY_COUNT] = ready + U1
             while words[slot + READY_COUNT] > U0:
-                limbo_free(words, slot, 64)
+                structure_call(words, COLLECT, tree, slot, U0, U0, U0, U0, U0)

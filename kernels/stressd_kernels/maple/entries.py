@@ -7,7 +7,7 @@ between taking the lock and giving it back.
 
 import numpy as np
 
-from stressd_kernels.arena import ARENA_FULL, arena_reserve
+from stressd_kernels.arena import ARENA_FULL, arena_is_ready, arena_reserve
 from stressd_kernels.door import entry, kernel_inline, load_relaxed, words_at
 from stressd_kernels.epoch import epoch_stamp
 from stressd_kernels.holding import hold_begin, hold_end
@@ -22,7 +22,14 @@ from stressd_kernels.layout import (
     TREE_ROOT,
     U0,
 )
-from stressd_kernels.limbo import limbo_collect, limbo_count, limbo_put, limbo_room, limbo_squeeze
+from stressd_kernels.limbo import (
+    limbo_collect,
+    limbo_count,
+    limbo_is_ready,
+    limbo_put,
+    limbo_room,
+    limbo_squeeze,
+)
 from stressd_kernels.lock import OK, lock_give, lock_take
 from stressd_kernels.maple.build import build_locked
 from stressd_kernels.maple.check import Invariant, check_from
@@ -39,9 +46,12 @@ from stressd_kernels.maple.search import (
 )
 from stressd_kernels.refs import NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
+from stressd_kernels.structures import Verb, structure_call
 
 EXISTS = np.uint64(Status.EXISTS)
 UNKNOWN = np.uint64(Invariant.UNKNOWN)
+RESERVE = int(Verb.RESERVE)
+COLLECT = int(Verb.COLLECT)
 
 # -- reads: the caller is pinned -------------------------------------------------------------
 
@@ -98,21 +108,19 @@ def gap_downward(base, tree, slot, a, b, c, d, e):
 @kernel_inline
 def write_begin(words, tree, slot):
     """Reserve what a write may need, then take the lock: OK, or why not."""
-    status = arena_reserve(words, slot)
-    if status == ARENA_FULL:
-        status = limbo_squeeze(words, slot)
-    if status == OK:
-        status = limbo_room(words, slot)
+    status = OK
+    if not (arena_is_ready(words, slot) and limbo_is_ready(words, slot)):
+        status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
     if status == OK:
         status = hold_begin(words, tree, slot)
     return status
 
 
 @kernel_inline
-def write_end(words, tree, slot, status):
-    """Give the lock back, collect a little garbage, and pass `status` on."""
+def write_end(words, tree, slot, status, extra):
+    """Give the lock back, collect a little garbage and `extra` nodes; pass `status` on."""
     hold_end(words, tree, slot)
-    limbo_collect(words, slot, 0)
+    structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
     return status
 
 
@@ -147,7 +155,7 @@ def store(base, tree, slot, a, b, c, d, e):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c))
+    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c), U0)
 
 
 @entry
@@ -158,8 +166,8 @@ def insert(base, tree, slot, a, b, c, d, e):
     if status != OK:
         return status
     if tree_find(words, tree, slot, a, b) == OK:
-        return write_end(words, tree, slot, EXISTS)
-    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c))
+        return write_end(words, tree, slot, EXISTS, U0)
+    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c), U0)
 
 
 @entry
@@ -169,7 +177,7 @@ def erase(base, tree, slot, a, b, c, d, e):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    return write_end(words, tree, slot, erase_locked(words, tree, slot, a))
+    return write_end(words, tree, slot, erase_locked(words, tree, slot, a), U0)
 
 
 @entry
@@ -184,7 +192,7 @@ def allocate(base, tree, slot, a, b, c, d, e):
     if status == OK:
         last = words[slot + RESULT_LAST]
         status = store_locked(words, tree, slot, words[slot + RESULT_FIRST], last, d)
-    return write_end(words, tree, slot, status)
+    return write_end(words, tree, slot, status, U0)
 
 
 @entry
@@ -194,7 +202,11 @@ def clear(base, tree, slot, a, b, c, d, e):
     It needs no node, so it works in a full arena too.
     """
     words = words_at(base)
-    status = limbo_room(words, slot)
+    status = OK
+    if not limbo_is_ready(words, slot):
+        status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
+        if status == ARENA_FULL:
+            status = OK
     if status == OK:
         status = hold_begin(words, tree, slot)
     if status != OK:
@@ -209,9 +221,7 @@ def clear(base, tree, slot, a, b, c, d, e):
         words[tree + TREE_HEIGHT] = U0
         limbo_put(words, slot, root | SUBTREE_BIT, epoch_stamp(words))
         limbo_count(words, slot, nodes)
-    hold_end(words, tree, slot)
-    limbo_collect(words, slot, np.int64(nodes))
-    return OK
+    return write_end(words, tree, slot, OK, nodes)
 
 
 @entry
@@ -234,12 +244,29 @@ def build(base, tree, slot, a, b, c, d, e):
         return status
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    hold_end(words, tree, slot)
-    limbo_collect(words, slot, np.int64(nodes))
-    return status
+    return write_end(words, tree, slot, status, nodes)
 
 
 @entry
 def rebuild_any(base, tree, slot, a, b, c, d, e):
     """REBUILD: map [a, b] to value c whatever that takes; the caller holds the lock."""
     return rebuild(words_at(base), tree, slot, a, b, c)
+
+
+@entry
+def reserve(base, tree, slot, a, b, c, d, e):
+    """RESERVE: make sure of what a write may need, in nodes and in limbo; OK or why not."""
+    words = words_at(base)
+    status = limbo_room(words, slot)
+    if status == OK:
+        status = arena_reserve(words, slot)
+        if status == ARENA_FULL:
+            status = limbo_squeeze(words, slot)
+    return status
+
+
+@entry
+def collect(base, tree, slot, a, b, c, d, e):
+    """COLLECT: after a write, advance the epoch if it is time, free a few nodes and a more."""
+    limbo_collect(words_at(base), slot, np.int64(a))
+    return OK

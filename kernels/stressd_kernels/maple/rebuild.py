@@ -103,7 +103,7 @@ def rebuild(words, tree, slot, first, last, value):
         whole = is_whole(words, slot, depth)
         if whole and depth == leaves and is_empty(words, slot):
             words[slot + NEWS_REF] = NO_REF
-            return finish(words, tree, slot, depth, leaves, 0)
+            return finish(words, tree, slot, depth, leaves, np.int64(0))
         pieces = pack_level(words, tree, slot, depth, depth == leaves)
         same = words[slot + LEFT + depth] == words[slot + RIGHT + depth]
         if pieces == 1 and (same or whole):
@@ -128,7 +128,7 @@ def finish(words, tree, slot, depth, leaves, height):
         words[tree + TREE_HEIGHT] = np.uint64(height)
         while depth > 0:
             depth -= 1
-            drop_ends(words, tree, slot, depth, False)
+            drop_ends(words, tree, slot, depth, depth == leaves)
     publish(words, tree, slot, depth, words[slot + NEWS_REF], words[slot + NEWS_GAP])
     drop_retire(words, slot)
     return OK
@@ -147,7 +147,8 @@ def first_leaf(words, tree, slot):
     if words[slot + LAST] < UMAX:
         buffer_add(words, slot, UMAX, NULL, U0)
     words[slot + GROWING] = U0
-    pack_level(words, tree, slot, 0, True)
+    ground = np.int64(0)  # no literal: numba would compile a second copy for it
+    pack_level(words, tree, slot, ground, ground == 0)
     words[tree + TREE_HEIGHT] = U1
     publish(words, tree, slot, 0, words[slot + NEWS_REF], U0)
     return OK
