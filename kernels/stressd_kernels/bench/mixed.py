@@ -20,6 +20,7 @@ from stressd_kernels.bench.workload import (
 from stressd_kernels.bench.writes import erase_one, store_one
 from stressd_kernels.clock import clock_begin, clock_end
 from stressd_kernels.door import (
+    borrowed,
     clock_monotonic,
     driver,
     kernel,
@@ -68,6 +69,7 @@ def mixed_writes(words, tree, slot, state, pages, held):
     pages  uint8[:], GONE set in those of the entries in `held`, uint32[:], which are erased
     return OK, or the first other status. The readers are told to stop.
     """
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     begin = clock_monotonic()
     now = begin
@@ -110,6 +112,7 @@ def mixed_reads(words, tree, slot, state, samples):
     state    DRAW_*; ASKED: look-ups done; TOOK: nanoseconds; SAMPLES: durations recorded
     samples  uint32[:], how long each timed look-up took, in ticks of the slot's clock
     """
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     wrong = U0
     taken = 0
@@ -137,6 +140,7 @@ def mixed_reads(words, tree, slot, state, samples):
 @driver
 def stamps_apart(words, slot, samples):
     """Fill uint32[:] with how long nothing at all takes, in ticks of the slot's clock."""
+    words = borrowed(words)
     for place in range(len(samples)):
         before = clock_begin(words, slot)
         samples[place] = min(clock_end(words, slot) - before, LOW_HALF)

@@ -15,7 +15,7 @@ from stressd_kernels.bench.workload import (
     draw_below,
     first_of,
 )
-from stressd_kernels.door import driver
+from stressd_kernels.door import borrowed, driver
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import RESULT_FIRST, SLOT_WORKER, U0, U1, UMAX
 from stressd_kernels.lock import OK
@@ -34,6 +34,7 @@ def lookups(words, tree, slot, state):
 
     state  DRAW_*; ASKED: how many, a multiple of PIN_OPS
     """
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     entries = state[DRAW_ENTRIES]
     wrong = U0
@@ -52,6 +53,7 @@ def lookups(words, tree, slot, state):
 @driver
 def lookups_dependent(words, tree, slot, state):
     """As `lookups`, but no key is known before the answer to the one before it."""
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     entries = state[DRAW_ENTRIES]
     wrong = U0
@@ -74,6 +76,7 @@ def lookups_batch(words, tree, slot, state, keys):
     state  DRAW_*; ASKED: how many, a multiple of BATCH_KEYS
     keys   uint64[2, BATCH_KEYS], space for one batch of keys and their values
     """
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     entries = state[DRAW_ENTRIES]
     wrong = U0
@@ -97,6 +100,7 @@ def iterate(words, tree, slot, state, rounds):
 
     The sum of last - first over all of them goes to state[ANSWER_SUM].
     """
+    words = borrowed(words)
     output = slot + SLOT_WORKER
     visited = 0
     total = U0
@@ -122,6 +126,7 @@ def gaps_upward(words, tree, slot, state, size):
 
     state  DRAW_*; ASKED: how many searches; ANSWER_SUM is left
     """
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     failed = U0
     total = U0
@@ -147,6 +152,7 @@ def gaps_downward(words, tree, slot, state, size):
 
     All else as in `gaps_upward`.
     """
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     failed = U0
     total = U0

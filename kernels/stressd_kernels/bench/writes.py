@@ -12,7 +12,7 @@ from stressd_kernels.bench.workload import (
     first_of,
     last_of,
 )
-from stressd_kernels.door import driver, kernel
+from stressd_kernels.door import borrowed, driver, kernel
 from stressd_kernels.layout import U0, U1, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.maple.build import build_locked
@@ -45,6 +45,7 @@ def erase_one(words, tree, slot, key):
 @driver
 def erase_all(words, tree, slot, entries):
     """Erase entries, uint32[:], in this order; OK, or the first other status."""
+    words = borrowed(words)
     for place in range(len(entries)):
         status = erase_one(words, tree, slot, first_of(np.uint64(entries[place])))
         if status != OK:
@@ -55,6 +56,7 @@ def erase_all(words, tree, slot, entries):
 @driver
 def store_all(words, tree, slot, entries, pages):
     """Store entries, uint32[:], in this order; OK, or the first other status."""
+    words = borrowed(words)
     for place in range(len(entries)):
         entry = np.uint64(entries[place])
         last = last_of(entry, pages)
@@ -67,6 +69,7 @@ def store_all(words, tree, slot, entries, pages):
 @driver
 def store_ascending(words, tree, slot, pages):
     """Store every entry, one after the other; OK, or the first other status."""
+    words = borrowed(words)
     for place in range(len(pages)):
         entry = np.uint64(place)
         last = last_of(entry, pages)
@@ -79,6 +82,7 @@ def store_ascending(words, tree, slot, pages):
 @driver
 def overwrite(words, tree, slot, state, pages, count):
     """Store `count` random entries over themselves; OK, or the first other status."""
+    words = borrowed(words)
     draws = state[DRAW_STATE]
     status = OK
     for _ in range(count):
@@ -98,6 +102,7 @@ def build_bulk(words, tree, slot, pages, rows, source):
 
     source  word index of `rows` from the arena, modulo 2**64, as for BUILD
     """
+    words = borrowed(words)
     for place in range(len(pages)):
         entry = np.uint64(place)
         rows[place, 0] = first_of(entry)
@@ -112,10 +117,12 @@ def build_bulk(words, tree, slot, pages, rows, source):
 @driver
 def clear_all(words, tree, slot):
     """Empty the tree: OK or not. The verb must be offered."""
+    words = borrowed(words)
     return structure_call(words, CLEAR, tree, slot, U0, U0, U0, U0, U0)
 
 
 @driver
 def check_all(words, tree, slot):
     """Look at every node; return 0 or a broken Invariant. The verb must be offered."""
+    words = borrowed(words)
     return structure_call(words, CHECK, tree, slot, U0, UMAX, U0, U0, U0)
