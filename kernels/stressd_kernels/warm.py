@@ -8,6 +8,7 @@ As a program (`python -m stressd_kernels.warm`) it reads names of entries from i
 input, one a line, and answers each with a line `name seconds cached`, until its input ends.
 """
 
+import contextlib
 import importlib
 import os
 import queue
@@ -67,18 +68,15 @@ def _compile_elsewhere(entries: list[Entry], progress: Progress, processes: int)
     told: set[str] = set()
 
     def tend() -> None:
-        with _child() as child:
+        with contextlib.suppress(queue.Empty, OSError, ValueError), _child() as child:
             assert child.stdin is not None
             assert child.stdout is not None
-            try:
-                while True:
-                    child.stdin.write(waiting.get_nowait() + "\n")
-                    child.stdin.flush()
-                    name, seconds, cached = child.stdout.readline().split()
-                    told.add(name)
-                    progress(name, float(seconds), cached == "1")
-            except (queue.Empty, OSError, ValueError):
-                child.stdin.close()
+            while True:
+                child.stdin.write(waiting.get_nowait() + "\n")
+                child.stdin.flush()
+                name, seconds, cached = child.stdout.readline().split()
+                told.add(name)
+                progress(name, float(seconds), cached == "1")
 
     threads = [threading.Thread(target=tend, daemon=True) for _ in range(processes)]
     for thread in threads:
