@@ -23,12 +23,12 @@ from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import carray, cfunc, njit, types
+from numba import cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from stressd_kernels import compile_cache
-from stressd_kernels.layout import ARENA_WORDS_MAX, WORD_BYTES
+from stressd_kernels.layout import WORD_BYTES
 
 # Without it any inline assembly aborts the process: "no asm parser for this target".
 llvmlite.binding.initialize_native_asmparser()
@@ -57,33 +57,31 @@ def driver(function: Callable[..., Any]) -> Any:
         return njit(function, cache=True, **POLICY)
 
 
-ENTRY_TYPE = types.uint64(
-    types.CPointer(types.uint64), types.int64, types.int64, *[types.uint64] * 5
-)
+WORDS = types.CPointer(types.uint64)
+ENTRY_TYPE = types.uint64(WORDS, types.int64, types.int64, *[types.uint64] * 5)
 
 
 @njit(forceinline=True, **POLICY)
 def words_at(base: Any) -> Any:
-    """Return the arena that starts at pointer `base` as an array; the bound is never checked."""
-    return carray(base, (ARENA_WORDS_MAX,))
+    """Return what kernels index: the pointer to word 0 of the arena that an entry is given."""
+    return base
 
 
 @intrinsic
 def borrowed(typingctx, words):  # type: ignore[no-untyped-def]
-    """Return `words` without its owner: the caller keeps the memory alive.
+    """Return the pointer to word 0 of the arena, of which a driver is given the array.
 
-    Numba counts the references to an array that has an owner with locked instructions, two for
-    each call of a kernel: as much as a whole store.
+    Kernels index a bare pointer: an array would be seven words to pass to each of them, have an
+    owner whose references numba counts with locked instructions at each call, and have its
+    indexes tested for being negative at each access. The caller keeps the memory alive.
     """
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        make = context.make_array(signature.return_type)
-        array = make(context, builder, value=args[0])
-        array.meminfo = cgutils.get_null_value(array.meminfo.type)
-        array.parent = cgutils.get_null_value(array.parent.type)
-        return array._getvalue()
+        if isinstance(signature.args[0], types.CPointer):  # borrowed already
+            return args[0]
+        return context.make_array(signature.args[0])(context, builder, value=args[0]).data
 
-    return words(words), codegen
+    return WORDS(words), codegen
 
 
 class Entry:
@@ -131,8 +129,9 @@ def entry(function: Callable[..., Any]) -> Entry:
 
 def _word(context: Any, builder: Any, array_type: Any, words: Any, index: Any) -> Any:
     """Return a pointer to words[index]: no wraparound, no bounds check."""
-    array = context.make_array(array_type)(context, builder, value=words)
-    return builder.gep(array.data, [index], inbounds=True)
+    if not isinstance(array_type, types.CPointer):  # an array: only tests do that
+        words = context.make_array(array_type)(context, builder, value=words).data
+    return builder.gep(words, [index], inbounds=True)
 
 
 def _load(name: str, ordering: str, labelled: bool) -> Any:
