@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,6 +33,8 @@ from stressd_kernels.worker import (
     TIMING_SCALE,
 )
 
+PREFIX = "stressd-"  # of ring folders; then the process id
+KEPT_SECONDS = 86_400
 OP_NAMES = tuple(op.name for op in CATALOG)
 
 
@@ -65,7 +69,8 @@ class Rings:
     """The ring files of all workers, in a folder of their own that goes when the run is over.
 
     In memory if there is room (or the disk would see every operation), else beside other
-    temporary files; a run without room for its rings has none, and says so.
+    temporary files; a run without room for its rings has none. A process that is killed leaves
+    its folder behind for whoever wants to know why; after a day, the next run removes it.
     """
 
     def __init__(self, words: Words, slots: Sequence[int], seats: Sequence[Seat]) -> None:
@@ -74,11 +79,12 @@ class Rings:
         self._slots = slots
         for parent in (*ring.FOLDERS, Path(tempfile.gettempdir())):
             with contextlib.suppress(OSError):
+                sweep(parent)
                 self.folder = self._make(parent, seats)
                 break
 
     def _make(self, parent: Path, seats: Sequence[Seat]) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix=f"stressd-{os.getpid()}-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
         try:
             for seat, slot in zip(seats, self._slots, strict=True):
                 path = ring.create(folder, seat.index, seat.workload, OP_NAMES)
@@ -99,3 +105,13 @@ class Rings:
             ring.attach(self._words, slot, None)
             path.unlink()
         folder.rmdir()
+
+
+def sweep(parent: Path) -> None:
+    """Remove ring folders below `parent` whose process has been gone for a day."""
+    for folder in parent.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            old = time.time() - folder.stat().st_mtime > KEPT_SECONDS
+            if old and not Path("/proc", pid).exists():
+                shutil.rmtree(folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from pydantic import TypeAdapter
 from stressd.config.model import Source
 from stressd.engine import Engine, EngineError
 from stressd.engine.core import BACKLOG_MIN
+from stressd.engine.seats import sweep
 from stressd.evidence import Compiled
 from stressd_kernels.epoch import epoch_pin
 from stressd_kernels.layout import (
@@ -221,6 +224,18 @@ def test_a_run_without_room_for_rings_does_without(
         assert engine.ring_folder is None
         assert work(engine, 1) == {Status.OK}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rings_of_dead_processes_are_kept_for_a_day(tmp_path: Path) -> None:
+    """Long enough to ask what happened; those of living processes are never touched."""
+    gone = 1 << 22  # no process has this id
+    names = {f"stressd-{gone}-old": 2, f"stressd-{gone}-new": 0, f"stressd-{os.getpid()}-old": 2}
+    for name, days in names.items():
+        (tmp_path / name).mkdir()
+        then = time.time() - days * 86_400
+        os.utime(tmp_path / name, (then, then))
+    sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(names) - {f"stressd-{gone}-old"}
 
 
 # -- what cannot be --------------------------------------------------------------------------
