@@ -119,12 +119,13 @@ def test_only_an_operation_that_is_timed_costs_time(kind: int) -> None:
     assert int(words[TIMING_TICKS]) > once
 
 
-def test_a_stamp_that_went_backwards_adds_nothing() -> None:
-    """A thread moved between cores may read an earlier stamp: that counts as no time."""
+def test_a_stamp_that_went_backwards_is_no_time() -> None:
+    """A thread moved between cores may read an earlier stamp than before."""
     words = np.zeros(RING, np.uint64)
+    words[TIMING_SCALE] = MONOTONIC_SCALE
     words[TIMING_ON] = 1
     timer_end(words, 0, np.uint64((1 << 63) - 1))
-    assert words[TIMING_TICKS] == 0
+    assert clock_nanoseconds(words, 0, words[TIMING_TICKS]) == 0
 
 
 @pytest.mark.parametrize("nanoseconds", [0, 1, 999, 1 << 30, (1 << 44) - 1])
