@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from stressd_kernels.asking import STATUS_NOT_FOUND, STATUS_STOPPED, stop_wanted
 from stressd_kernels.clock import clock_begin, clock_nanoseconds
-from stressd_kernels.counters import ANSWER_ENDS, IDLE, counter_add, counter_one
+from stressd_kernels.counters import CONFLICT, ENDS, IDLE, counter_add, counter_one
 from stressd_kernels.door import (
     driver,
     entry,
@@ -68,7 +68,6 @@ BLOCK = 64
 COLUMN_MASK = np.uint64(MIX_COLUMNS - 1)
 U32 = np.uint64(32)
 U_BLOCK = np.uint64(BLOCK)
-ENDS = np.uint64(ANSWER_ENDS)
 
 
 @kernel
@@ -135,6 +134,8 @@ def ops_run(words, slot, count):
         counter_one(words, line + OP_OUTCOMES + np.int64(answer))
         if load_relaxed(words, slot + TIMING_ON) != U0:
             op_timed(words, slot, op, answer)
+        if answer == CONFLICT:
+            return ENDS  # with OK: the slice is over, and so would be those that follow
     return U0
 
 

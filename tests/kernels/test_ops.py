@@ -20,7 +20,7 @@ from stressd_kernels.ops import NUMBERS, operations
 from stressd_kernels.ops.catalog import OPS as CATALOG
 from stressd_kernels.ops.scan import SCAN_LIMIT
 from stressd_kernels.status import KEY_MAX
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import (
     ENTRIES,
     NOW_FIRST,

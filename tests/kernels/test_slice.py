@@ -200,11 +200,11 @@ def test_every_operation_is_timed_if_asked() -> None:
     assert worker.words[at : at + 1920].sum() == BLOCK
 
 
-def test_a_conflict_is_an_outcome_like_another() -> None:
-    """It is counted, and the slice goes on."""
+def test_a_conflict_is_counted_and_ends_the_slice() -> None:
+    """It says that the slice's time is over: whatever followed would conflict at once."""
     worker = Worker((conflict, False, 1))
-    worker.block()
-    assert worker.outcomes(0) == [0, 0, BLOCK, 0]
+    assert worker.run(LONG) is Status.OK
+    assert worker.outcomes(0) == [0, 0, 1, 0]
 
 
 def test_a_slice_ends_with_its_time() -> None:
