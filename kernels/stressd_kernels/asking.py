@@ -34,7 +34,7 @@ from stressd_kernels.judge import gap_look, judge_gap
 from stressd_kernels.layout import CONTROL, RESULT_TRIES, RESULT_VALUE, SLOT_STOP, U0
 from stressd_kernels.limbo import limbo_length
 from stressd_kernels.status import Status
-from stressd_kernels.structures import structure_call
+from stressd_kernels.verbs import structure_call
 from stressd_kernels.worker import (
     BLOCK_DEADLINE,
     NOW_FIRST,

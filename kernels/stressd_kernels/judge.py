@@ -32,8 +32,8 @@ from stressd_kernels.layout import (
     U1,
 )
 from stressd_kernels.status import Status
-from stressd_kernels.structures import Verb, structure_call
 from stressd_kernels.values import FAULTS as VALUE_FAULTS
+from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import (
     ENTRY_WORDS,
     FINDING_ANSWER,

@@ -60,7 +60,7 @@ TREE_COUNT = 4 * LINE_WORDS + 1  # entries; this line is written under the lock 
 TREE_HEIGHT = 4 * LINE_WORDS + 2
 TREE_LEAVES = 4 * LINE_WORDS + 3
 TREE_INNERS = 4 * LINE_WORDS + 4
-TREE_STATS = 5 * LINE_WORDS  # restructures by kind, see maple/decide.py
+TREE_STATS = 5 * LINE_WORDS  # restructures by kind, see maple/pack.py
 FLAG_GAPS = 1
 
 # -- announcements -----------------------------------------------------------------------

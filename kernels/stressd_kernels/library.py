@@ -44,7 +44,7 @@ from stressd_kernels.maple.dump import dump_lines
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.memory import Arena
 from stressd_kernels.status import KEY_MAX, RESERVED_BIT, Status
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 
 MAX = KEY_MAX
 ALL = KEY_MAX  # "as many as there are"

@@ -73,7 +73,7 @@ from stressd_kernels.limbo import (
 )
 from stressd_kernels.refs import LEAF_BIT, REF_BIT
 from stressd_kernels.status import POISON
-from stressd_kernels.structures import Structure, Verb
+from stressd_kernels.verbs import Structure, Verb
 
 Words = npt.NDArray[np.uint64]
 

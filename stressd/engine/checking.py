@@ -11,7 +11,7 @@ from stressd_kernels.layout import RESULT_FIRST, RESULT_VALUE, TREE_ID
 from stressd_kernels.maple.check import Invariant
 from stressd_kernels.memory import Arena
 from stressd_kernels.slice import entry_run
-from stressd_kernels.structures import Structure, Verb
+from stressd_kernels.verbs import Structure, Verb
 
 LEAVES_AT_A_TIME = 256  # under the lock: some tens of microseconds
 ALL_LEAVES = 1 << 62  # in one piece, which also compares the tree's own counts

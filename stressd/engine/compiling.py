@@ -23,7 +23,8 @@ from stressd_kernels.door import Entry
 from stressd_kernels.memory import Arena
 from stressd_kernels.ops import operations
 from stressd_kernels.sources import sources
-from stressd_kernels.structures import Structure, Verb, structures
+from stressd_kernels.structures import structures
+from stressd_kernels.verbs import Structure, Verb
 
 ENGINE_VERBS = (Verb.BUILD, Verb.CHECK, Verb.FIND)  # to load, to check, to judge gaps
 

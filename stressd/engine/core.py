@@ -32,7 +32,7 @@ from stressd_kernels.layout import INNER_WORDS, LIMBO_MAX, SLOT_WORDS, WORD_BYTE
 from stressd_kernels.memory import CAPACITY_MAX, Arena
 from stressd_kernels.slice import entry_run
 from stressd_kernels.status import Status
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 
 ZERO = np.uint64(0)
 BACKLOG_MIN = 1024  # the least that an arena takes

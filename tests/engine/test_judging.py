@@ -26,8 +26,8 @@ from stressd_kernels.limbo import LIMBO_TAIL
 from stressd_kernels.ops import NUMBERS, operations
 from stressd_kernels.ops.catalog import OPS as CATALOG
 from stressd_kernels.status import KEY_MAX, Status
-from stressd_kernels.structures import Verb
 from stressd_kernels.values import LENGTH_AT, ORIGIN_AT, WRITER_AT
+from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import (
     FINDINGS,
     FINDINGS_MAX,

@@ -30,7 +30,6 @@ from stressd_kernels.sources.recording import (
     certify,
 )
 from stressd_kernels.status import Status
-from stressd_kernels.structures import Verb
 from stressd_kernels.values import (
     FAULT_EARLY,
     FAULT_RANGE,
@@ -42,6 +41,7 @@ from stressd_kernels.values import (
     sequence_floor,
     sequence_rounded,
 )
+from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import KNOWN, KNOWN_AT_DRAW, NOW_OP
 from tests.engine import standins
 from tests.engine.build import (

@@ -18,7 +18,7 @@ from stressd_kernels import Arena, MapleTree
 from stressd_kernels.layout import SLOT_PRNG, SLOT_STOP
 from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.prng import prng_state
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 from tests.tree.churn import VALUE_BIT, move_hole, read_cells, seek_hole, write_cells
 
 READERS = 3

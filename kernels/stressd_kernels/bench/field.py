@@ -22,7 +22,7 @@ from stressd_kernels.layout import (
 from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.memory import Arena
 from stressd_kernels.status import KEY_MAX, Status
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 
 VERBS = (Verb.STORE, Verb.ERASE, Verb.CLEAR, Verb.CHECK)
 NODE_BYTES_PER_ENTRY = 128  # twice what the emptiest tree needs: the old copies wait in limbo

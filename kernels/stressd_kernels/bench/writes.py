@@ -18,7 +18,7 @@ from stressd_kernels.lock import OK
 from stressd_kernels.maple.build import build_locked
 from stressd_kernels.maple.edit import erase_locked, store_locked
 from stressd_kernels.maple.entries import write_begin, write_end
-from stressd_kernels.structures import Verb, structure_call
+from stressd_kernels.verbs import Verb, structure_call
 
 CLEAR = int(Verb.CLEAR)
 CHECK = int(Verb.CHECK)

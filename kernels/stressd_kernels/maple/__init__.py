@@ -10,7 +10,7 @@ dump      a tree as text                  entries  the entry points
 """
 
 from stressd_kernels.maple import entries
-from stressd_kernels.structures import Structure, Verb
+from stressd_kernels.verbs import Structure, Verb
 
 STRUCTURE = Structure(
     "maple",

@@ -44,7 +44,7 @@ from stressd_kernels.maple.node import (
 from stressd_kernels.maple.publish import publish
 from stressd_kernels.refs import LEAF_BIT, NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
-from stressd_kernels.structures import Verb, structure_call
+from stressd_kernels.verbs import Verb, structure_call
 
 EXISTS = np.uint64(Status.EXISTS)
 RESERVE = int(Verb.RESERVE)

@@ -49,7 +49,7 @@ from stressd_kernels.maple.publish import GAPS, publish, publish_value
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
 from stressd_kernels.refs import LEAF_BIT, NO_REF
 from stressd_kernels.status import Status
-from stressd_kernels.structures import Verb, structure_call
+from stressd_kernels.verbs import Verb, structure_call
 
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 REBUILD = int(Verb.REBUILD)

@@ -1,4 +1,4 @@
-"""The entry points of the maple tree: what each verb of `structures.Verb` does here.
+"""The entry points of the maple tree: what each verb of `verbs.Verb` does here.
 
 Reads run under the caller's pin. Writes go through one frame: reserve nodes and limbo room,
 take the lock, do it, give the lock back, collect a little garbage. Nothing is waited for
@@ -46,7 +46,7 @@ from stressd_kernels.maple.search import (
 )
 from stressd_kernels.refs import NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
-from stressd_kernels.structures import Verb, structure_call
+from stressd_kernels.verbs import Verb, structure_call
 
 EXISTS = np.uint64(Status.EXISTS)
 UNKNOWN = np.uint64(Invariant.UNKNOWN)

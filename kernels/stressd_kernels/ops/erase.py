@@ -16,7 +16,7 @@ from stressd_kernels.door import entry, words_at
 from stressd_kernels.judge import judge_entries
 from stressd_kernels.layout import RESULT, U0
 from stressd_kernels.ops import Entries
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 
 VERBS = (Verb.ERASE,)
 

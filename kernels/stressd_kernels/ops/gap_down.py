@@ -9,7 +9,7 @@ from (oracle `gaps`).
 from stressd_kernels.asking import gap_run
 from stressd_kernels.door import entry, words_at
 from stressd_kernels.ops import Entries
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 
 VERBS = (Verb.GAP_DOWN, Verb.GAP_DOWN_LOCKED, Verb.FIND)
 

@@ -11,7 +11,7 @@ from stressd_kernels.door import entry, load_relaxed, store_relaxed, words_at
 from stressd_kernels.judge import judge_entry
 from stressd_kernels.layout import RESULT, RESULT_FIRST, RESULT_LAST, RESULT_VALUE, U0
 from stressd_kernels.ops import Entries
-from stressd_kernels.structures import Verb, structure_call
+from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import NOW_FIRST
 
 VERBS = (Verb.LOAD,)

@@ -50,8 +50,8 @@ from stressd_kernels.sources.recording import (
     row_at,
     row_tree,
 )
-from stressd_kernels.structures import Verb
 from stressd_kernels.values import published_raise, value_of
+from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import (
     NOW_FIRST,
     NOW_LAST,

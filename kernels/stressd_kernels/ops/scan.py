@@ -15,7 +15,7 @@ from stressd_kernels.door import entry, load_relaxed, words_at
 from stressd_kernels.judge import judge_entries
 from stressd_kernels.layout import U0
 from stressd_kernels.ops import Entries
-from stressd_kernels.structures import Verb, structure_call
+from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import ENTRIES, ENTRIES_MAX, NOW_FIRST, NOW_LAST
 
 VERBS = (Verb.SCAN,)

@@ -10,7 +10,7 @@ from stressd_kernels.counters import CONFLICT, ENDS, OK
 from stressd_kernels.door import entry, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.ops import Entries
-from stressd_kernels.structures import Verb
+from stressd_kernels.verbs import Verb
 
 VERBS = (Verb.STORE,)
 

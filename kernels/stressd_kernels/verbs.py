@@ -1,0 +1,99 @@
+"""What can be asked of a structure, and how.
+
+A structure is a folder of kernels with one entry point per `Verb` (those it offers). The
+addresses of the entry points stand in the tree's block, so an operation names a verb and a
+tree, never a structure.
+
+    verb            arguments a .. e                                answer
+    LOAD            index                                           the value word (0: NULL)
+    FIND            index, last                                     OK + RESULT_*, NOT_FOUND
+    NEXT, PREV      index                                           OK + RESULT_*, NOT_FOUND
+    SCAN            first, last, limit, word index of the output    number of entries
+    GAP_UP, _DOWN   low, high, size, align mask, align offset       OK + RESULT_FIRST, _VERSION;
+                                                                    NOT_FOUND; RETRY
+    GAP_*_LOCKED    the same                                        the same, never RETRY
+    STORE           first, last, value (0 erases the range)         OK + RESULT_VERSION, ...
+    INSERT          first, last, value                              the same, EXISTS
+    ERASE           index                                           OK + RESULT_*, NOT_FOUND
+    ALLOCATE        low, high, size, value, from_top                OK + RESULT_FIRST, NOT_FOUND
+    CLEAR           -                                               OK
+    CHECK           key to start at, most leaves to visit           0 or an Invariant;
+                                                                    RESULT_FIRST: go on there,
+                                                                    RESULT_VALUE: 1 when done
+    BUILD           word index of the input, entries                OK, ARENA_FULL, EXISTS
+    REBUILD         for the structure's own writes, called through their addresses because they
+    RESERVE         are large and would otherwise be compiled into each: first, last, value;
+    COLLECT         nothing; how many nodes to free beyond the usual
+
+Verbs up to GAP_DOWN read: the caller is pinned. All others may wait: the caller is not.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stressd_kernels.door import Entry, entry_call, kernel_inline
+from stressd_kernels.layout import TREE_ENTRIES_AT
+from stressd_kernels.status import Status
+
+UNSUPPORTED = np.uint64(Status.UNSUPPORTED)
+
+
+class Verb(IntEnum):
+    """What can be asked of a structure; the place of its address in the tree block."""
+
+    LOAD = 0
+    FIND = 1
+    NEXT = 2
+    PREV = 3
+    SCAN = 4
+    GAP_UP = 5
+    GAP_DOWN = 6
+    GAP_UP_LOCKED = 7
+    GAP_DOWN_LOCKED = 8
+    STORE = 9
+    INSERT = 10
+    ERASE = 11
+    ALLOCATE = 12
+    CLEAR = 13
+    CHECK = 14
+    BUILD = 15
+    REBUILD = 16
+    RESERVE = 17
+    COLLECT = 18
+
+    @property
+    def reads(self) -> bool:
+        """Whether the caller must be pinned (and must not be, otherwise)."""
+        return self <= Verb.GAP_DOWN
+
+
+class Structure(NamedTuple):
+    """One structure: its name, its entry points, and which of them need others."""
+
+    name: str
+    entries: Mapping[Verb, Entry]
+    helpers: Mapping[Verb, tuple[Verb, ...]]
+
+    def with_helpers(self, verbs: Iterable[Verb]) -> list[Verb]:
+        """Return `verbs` and those that they call through the tree's block, in order."""
+        wanted = set(verbs)
+        for verb in list(wanted):
+            wanted.update(self.helpers.get(verb, ()))
+        return sorted(wanted)
+
+
+@kernel_inline
+def structure_call(
+    words: Any, verb: Any, tree: Any, slot: Any, a: Any, b: Any, c: Any, d: Any, e: Any
+) -> Any:
+    """Ask the structure of `tree` for `verb`; UNSUPPORTED if its entry was not made ready.
+
+    words  uint64[::1]; tree, slot: word indexes of their blocks; a .. e: uint64
+    """
+    address = words[tree + TREE_ENTRIES_AT + verb]
+    if address == np.uint64(0):
+        return UNSUPPORTED
+    return entry_call(words, address, tree, slot, a, b, c, d, e)
