@@ -32,7 +32,6 @@ from stressd_kernels.door import entry_call, kernel, load_relaxed, sched_yield, 
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.judge import gap_look, judge_gap
 from stressd_kernels.layout import CONTROL, RESULT_TRIES, RESULT_VALUE, SLOT_STOP, U0
-from stressd_kernels.limbo import limbo_length
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import structure_call
 from stressd_kernels.worker import (
@@ -56,7 +55,6 @@ DRAW_WINDOW = np.uint64(1)
 DRAW_WRITE = np.uint64(2)
 DRAW_GAP = np.uint64(3)
 
-STATUS_FULL = np.uint64(Status.ARENA_FULL)
 STATUS_BACKLOG = np.uint64(Status.BACKLOG)
 STATUS_NOT_FOUND = np.uint64(Status.NOT_FOUND)
 STATUS_RETRY = np.uint64(Status.RETRY)
@@ -91,21 +89,18 @@ def write_call(words, verb, tree, slot):
     """Ask for a write of NOW_FIRST, NOW_LAST, NOW_VALUE, and wait while readers hold too much.
 
     Unpinned. Returns the verb's Status; BACKLOG only when the slice is over, STOPPED only when
-    the run is, ARENA_FULL only if this worker has no node that waits for readers.
+    the run is.
     """
     first = load_relaxed(words, slot + NOW_FIRST)
     last = load_relaxed(words, slot + NOW_LAST)
     value = load_relaxed(words, slot + NOW_VALUE)
     begun = timer_begin(words, slot)
     status = structure_call(words, verb, tree, slot, first, last, value, U0, U0)
-    while status in (STATUS_BACKLOG, STATUS_FULL):
-        if status == STATUS_FULL and limbo_length(words, slot) == U0:
-            break
+    while status == STATUS_BACKLOG:
         counter_one(words, retry_at(words, slot, RETRY_BACKLOG))
         if stop_wanted(words, slot):
             return STATUS_STOPPED
         if clock_begin(words, slot) >= load_relaxed(words, slot + BLOCK_DEADLINE):
-            status = STATUS_BACKLOG
             break
         sched_yield()
         status = structure_call(words, verb, tree, slot, first, last, value, U0, U0)

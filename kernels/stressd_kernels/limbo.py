@@ -109,9 +109,11 @@ def limbo_room(words, slot):
 
 @kernel
 def limbo_squeeze(words, slot):
-    """Free nodes until the caches hold what a write can need: OK, or ARENA_FULL for good.
+    """Free nodes until the caches hold what a write can need: OK, ARENA_FULL or BACKLOG.
 
     Called unpinned, when the arena has no more; gives up when two epochs in a row bring nothing.
+    If this slot's limbo still holds something then, a reader holds the epoch: that is BACKLOG,
+    and passes when the reader leaves.
     """
     idle = 0
     while idle < 2:
@@ -121,7 +123,10 @@ def limbo_squeeze(words, slot):
         if status != ARENA_FULL:
             return status
         idle = 0 if freed > 0 else idle + 1
-    return ARENA_FULL
+    if limbo_length(words, slot) == U0:
+        return ARENA_FULL
+    words[slot + BACKLOG_WAITS] += U1
+    return BACKLOG
 
 
 @kernel

@@ -205,8 +205,8 @@ def clear(base, tree, slot, a, b, c, d, e):
     status = OK
     if not limbo_is_ready(words, slot):
         status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
-        if status == ARENA_FULL:
-            status = OK
+        if limbo_is_ready(words, slot):
+            status = OK  # it needs no node
     if status == OK:
         status = hold_begin(words, tree, slot)
     if status != OK:
