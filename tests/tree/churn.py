@@ -92,8 +92,9 @@ def look(words, tree, slot, verbs, cells):
     if kind == 0 or kind > 4:
         value = entry_call(words, verbs[0], tree, slot, key, U0, U0, U0, U0)
         return named_badly(key, key, value)
-    if entry_call(words, verbs[kind], tree, slot, key, UMAX, U0, U0, U0) == NOT_FOUND:
-        return False
+    status = entry_call(words, verbs[kind], tree, slot, key, UMAX, U0, U0, U0)
+    if status != OK:
+        return status != NOT_FOUND and status != RETRY
     first = words[slot + RESULT_FIRST]
     last = words[slot + RESULT_LAST]
     ordered = (last >= key, first > key, last < key)[kind - 1]
