@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from stressd_kernels import Arena, MapleTree
+from stressd_kernels.layout import TREE_LOCK
+from stressd_kernels.lock import BROKEN
 from tests.naive import NaiveTree
 from tests.tree.keys import MAX, PAGE
 
@@ -159,9 +161,41 @@ def test_a_closed_tree_says_so() -> None:
     tree.store(1, 1, 1)
     tree.close()
     tree.close()
-    for use in (lambda: tree.load(1), lambda: tree.store(1, 1, 1), tree.check, tree.clear):
+    uses: list[Callable[[], object]] = [
+        lambda: tree.load(1),
+        lambda: tree.load_many([1]),
+        lambda: tree.store(1, 1, 1),
+        lambda: list(tree.items()),
+        lambda: len(tree),
+        lambda: tree.height,
+        lambda: tree.bytes,
+        tree.check,
+        tree.clear,
+        tree.copy,
+        tree.stats,
+        tree.dump,
+    ]
+    for use in uses:
         with pytest.raises(ValueError, match="closed"):
             use()
+
+
+def test_a_broken_tree_says_so() -> None:
+    """Marked BROKEN after a failure under the lock: it can be read, and everything else refuses.
+
+    Above all, a check that could not look must not say that all is well.
+    """
+    arena = Arena(TINY)
+    tree = MapleTree(arena=arena)
+    tree.store(1, 1, 7)
+    arena.words[tree._tree + TREE_LOCK] = BROKEN
+    assert tree.load(1) == 7
+    assert list(tree.items()) == [(1, 1, 7)]
+    assert tree.check() is not None
+    for use in (lambda: tree.store(2, 2, 1), tree.clear, tree.copy):
+        with pytest.raises(RuntimeError, match="(?i)broken"):
+            use()
+    arena.words[tree._tree + TREE_LOCK] = 0  # so that it can be closed
 
 
 def test_stats_agree_with_the_properties() -> None:
