@@ -117,6 +117,22 @@ def lanes_largest(typingctx, words, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def lanes_largest_but(typingctx, words, index, lane, value):  # type: ignore[no-untyped-def]
+    """Return the largest of words[index : index + 16], were words[index + lane] `value`.
+
+    Storing the value first would make the vector read wait for the store to leave the core.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        here = builder.icmp_signed("==", IOTA, _splat(builder, args[2]))
+        group = builder.select(here, _splat(builder, args[3]), _read(builder, pointer))
+        return _largest(builder, group)
+
+    return types.uint64(words, types.int64, types.int64, types.uint64), codegen
+
+
+@intrinsic
 def lanes_fill(typingctx, words, index, value):  # type: ignore[no-untyped-def]
     """Set words[index : index + 16] of a private node to `value`."""
 

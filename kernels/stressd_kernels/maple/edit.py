@@ -236,4 +236,10 @@ def leaf_gap(words, tree, slot, depth, fresh):
     if words[slot + PLAN_VALUE] == NULL:
         return max(before, words[slot + PLAN_LAST] - words[slot + PLAN_FIRST] + U1)
     path = slot + LEFT + depth
-    return lanes_null_gap(words, fresh, words[path + PATH_LOW], words[path + PATH_HIGH])
+    low = words[path + PATH_LOW]
+    high = words[path + PATH_HIGH]
+    leaf = np.int64(words[path])
+    first = slot_low(words, leaf, np.int64(words[slot + PLAN_FROM]), low)
+    if slot_high(words, leaf, np.int64(words[slot + PLAN_TO]), high) - first + U1 < before:
+        return before  # what was replaced was too short to matter
+    return lanes_null_gap(words, fresh, low, high)

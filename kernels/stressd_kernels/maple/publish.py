@@ -32,7 +32,7 @@ from stressd_kernels.door import (
     store_relaxed,
     store_release,
 )
-from stressd_kernels.lanes import lanes_largest
+from stressd_kernels.lanes import lanes_largest_but
 from stressd_kernels.layout import (
     FLAG_GAPS,
     RESULT_VERSION,
@@ -83,13 +83,30 @@ def publish_value(words, tree, slot, at, value):
 
 @kernel
 def gaps_propagate(words, slot, depth, gap):
-    """Set the gap word of the path at `depth` to `gap`, and those above as far as they change."""
-    while depth >= 0:
+    """Set the gap word of the path at `depth` to `gap`, and those above as far as they change.
+
+    What stands above is the largest of the node, so most changes end here without looking at
+    the other slots.
+    """
+    while True:
         path = slot + LEFT + depth
         node = np.int64(words[path])
-        at = node + GAP_FIRST + np.int64(words[path + PATH_PLACE])
-        if words[at] == gap:
+        place = np.int64(words[path + PATH_PLACE])
+        before = words[node + GAP_FIRST + place]
+        if before == gap:
             return
-        store_release(words, at, gap, "P3")  # pairs with V2 (search.tree_next, gaps)
-        gap = lanes_largest(words, node + GAP_FIRST)
+        if depth == 0:
+            store_release(
+                words, node + GAP_FIRST + place, gap, "P3"
+            )  # pairs with V2 (search, gaps)
+            return
+        above = slot + LEFT + depth - 1
+        most = words[np.int64(words[above]) + GAP_FIRST + np.int64(words[above + PATH_PLACE])]
+        largest = max(most, gap)
+        if before == most and gap < most:
+            largest = lanes_largest_but(words, node + GAP_FIRST, place, gap)
+        store_release(words, node + GAP_FIRST + place, gap, "P3")  # pairs with V2 (search, gaps)
+        if largest == most:
+            return
+        gap = largest
         depth -= 1
