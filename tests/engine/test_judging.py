@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from stressd.engine import Engine
@@ -22,7 +21,6 @@ from stressd_kernels.door import Entry
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.judge import GAPS, INTERESTING, ORDER, UNJUDGED
 from stressd_kernels.layout import TREE_ENTRIES_AT
-from stressd_kernels.limbo import LIMBO_TAIL
 from stressd_kernels.ops import NUMBERS, operations
 from stressd_kernels.ops.catalog import OPS as CATALOG
 from stressd_kernels.status import KEY_MAX, Status
@@ -257,16 +255,10 @@ def test_a_write_that_waits_for_readers_gives_up_with_its_slice(bench: Bench, na
     assert bench.retries(name, RETRY_BACKLOG) == 1
 
 
-@pytest.mark.parametrize("waiting", [False, True])
-def test_a_full_arena_ends_the_worker_unless_readers_hold_nodes(
-    bench: Bench, waiting: bool
-) -> None:
-    """While its own limbo holds anything, there is something to wait for."""
+def test_a_full_arena_ends_the_worker(bench: Bench) -> None:
+    """There is nothing to wait for: the structure says BACKLOG while readers hold nodes."""
     bench.fake(standins.full, Verb.STORE)
-    bench.arena.words[bench.slot + LIMBO_TAIL] += np.uint64(waiting)
-    answers = bench.run("store")
-    bench.arena.words[bench.slot + LIMBO_TAIL] -= np.uint64(waiting)
-    assert answers == {OUTCOME_CONFLICT if waiting else ANSWER_ENDS + Status.ARENA_FULL}
+    assert bench.run("store") == {ANSWER_ENDS + Status.ARENA_FULL}
 
 
 def test_a_stop_ends_a_write_that_waits(bench: Bench) -> None:

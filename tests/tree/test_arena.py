@@ -6,11 +6,16 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
 from stressd_kernels import Arena, MapleTree
-from stressd_kernels.layout import TREE_LOCK
+from stressd_kernels.epoch import announce_of
+from stressd_kernels.layout import EPOCH_GLOBAL, TREE_LOCK
+from stressd_kernels.library import _five, _invoke
 from stressd_kernels.lock import BROKEN
+from stressd_kernels.status import Status
+from stressd_kernels.verbs import Verb
 from tests.naive import NaiveTree
 from tests.tree.keys import MAX, PAGE
 
@@ -193,7 +198,7 @@ def test_a_broken_tree_says_so() -> None:
     assert list(tree.items()) == [(1, 1, 7)]
     assert tree.check() is not None
     for use in (lambda: tree.store(2, 2, 1), tree.clear, tree.copy):
-        with pytest.raises(RuntimeError, match="(?i)broken"):
+        with pytest.raises(RuntimeError, match=r"(?i)broken"):
             use()
     arena.words[tree._tree + TREE_LOCK] = 0  # so that it can be closed
 
@@ -223,3 +228,35 @@ def test_a_dump_shows_every_entry() -> None:
     for first, last, _ in entries_of(50):
         assert f"{first:x}" in text
         assert f"{last:x}" in text
+
+
+def test_a_write_waits_for_readers_that_hold_the_nodes_it_needs() -> None:
+    """A full arena whose nodes wait in limbo is BACKLOG; it is over when the reader leaves."""
+    arena = Arena(TINY)
+    tree = MapleTree(arena=arena)
+    tree.store(0, 9, 1)
+    with arena.seated() as reader, arena.seated() as writer:
+        place = announce_of(reader)
+        arena.words[place] = arena.words[EPOCH_GLOBAL] * np.uint64(2) + np.uint64(1)
+        statuses = [store_again(arena, tree, writer, number) for number in range(20_000)]
+        assert set(statuses) == {Status.OK, Status.BACKLOG}
+        assert statuses[-1] == Status.BACKLOG
+        arena.words[place] = 0
+        assert store_again(arena, tree, writer, 0) == Status.OK
+    assert tree.check() is None
+    assert balanced(arena)
+
+
+def store_again(arena: Arena, tree: MapleTree, slot: int, number: int) -> Status:
+    """Change the only leaf of `tree`, without waiting; return what the entry answered."""
+    last = 20 + number % 2
+    return Status(
+        _invoke(
+            arena.words,
+            tree._address(Verb.STORE),
+            tree._block,
+            slot,
+            False,
+            *_five(20, last, 0 if number % 4 < 2 else 7),
+        )
+    )
