@@ -157,9 +157,13 @@ def tree_find(words, tree, result, key, last):
 
 @kernel
 def tree_next(words, tree, result, key):
-    """Leave the first entry after the entry (or the NULL range) that holds `key`."""
+    """Leave the first entry after the entry (or the NULL range) that holds `key`.
+
+    When writers overtake it CROSSING_TRIES times (RESULT_TRIES says so), it leaves an entry that
+    begins after `key` and was there at some instant, but maybe not the first.
+    """
     status = NOT_FOUND
-    for attempt in range(CROSSING_TRIES + 1):
+    for attempt in range(CROSSING_TRIES):
         version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
         words[result + RESULT_TRIES] = np.uint64(attempt)
         words[result + RESULT_VERSION] = version
@@ -176,6 +180,11 @@ def tree_next(words, tree, result, key):
         if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
             return status
         pause()
+    words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
+    while status == OK and words[result + RESULT_FIRST] <= key:
+        if words[result + RESULT_LAST] == UMAX:
+            return NOT_FOUND
+        status = tree_find(words, tree, result, words[result + RESULT_LAST] + U1, UMAX)
     return status
 
 
@@ -195,27 +204,46 @@ def find_in(words, leaf, low, high, key, result):
 
 @kernel
 def tree_prev(words, tree, result, key):
-    """Leave the last entry before the entry (or the NULL range) that holds `key`."""
+    """Leave the last entry before the entry (or the NULL range) that holds `key`.
+
+    When writers overtake it CROSSING_TRIES times (RESULT_TRIES says so), it leaves an entry that
+    ends before `key` and was there at some instant, but maybe not the last.
+    """
     status = NOT_FOUND
-    for attempt in range(CROSSING_TRIES + 1):
+    for attempt in range(CROSSING_TRIES):
         version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
         words[result + RESULT_TRIES] = np.uint64(attempt)
         words[result + RESULT_VERSION] = version
         leaf, low, high = leaf_of(words, tree, key)
         if leaf == NO_LEAF:
             return NOT_FOUND
-        slot = lanes_below(words, leaf, key)
-        status = before_in(words, leaf, low, high, slot, result)
+        status = before_in(words, leaf, low, high, lanes_below(words, leaf, key), result)
         if status == OK or low == U0:
             return status
-        leaf, low, high = leaf_of(words, tree, low - U1)
-        if leaf != NO_LEAF:
-            status = before_in(words, leaf, low, high, lanes_below(words, leaf, high) + 1, result)
+        status = tree_last(words, tree, result, low - U1)
         fence_acquire("V2")  # pairs with P2 (publish)
         if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
             return status
         pause()
+    words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
+    while status == OK and words[result + RESULT_LAST] >= key:
+        if words[result + RESULT_FIRST] == U0:
+            return NOT_FOUND
+        status = tree_last(words, tree, result, words[result + RESULT_FIRST] - U1)
     return status
+
+
+@kernel
+def tree_last(words, tree, result, key):
+    """Leave the last entry that begins at or before `key`; OK or NOT_FOUND."""
+    while True:
+        leaf, low, high = leaf_of(words, tree, key)
+        if leaf == NO_LEAF:
+            return NOT_FOUND
+        status = before_in(words, leaf, low, high, lanes_below(words, leaf, key) + 1, result)
+        if status == OK or low == U0:
+            return status
+        key = low - U1
 
 
 @kernel
