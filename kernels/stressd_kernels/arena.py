@@ -195,7 +195,7 @@ def node_free(words, slot, ref):
 @kernel_inline
 def cache_put(words, count_at, cache_at, node, inner):
     """Push a node onto a cache; a full cache first gives a batch to the shared stack."""
-    if words[count_at] >= SPILL_AT:
+    while words[count_at] >= SPILL_AT:
         cache_spill(words, count_at, cache_at, inner)
     words[cache_at + np.int64(words[count_at])] = np.uint64(node)
     words[count_at] += U1
@@ -205,8 +205,8 @@ def cache_put(words, count_at, cache_at, node, inner):
 def cache_spill(words, count_at, cache_at, inner):
     """Move four batches from a cache to the shared stack.
 
-    The arena's lock is never BROKEN and its holders never wait, so this only ends early when
-    the run is being stopped; the cache has room for a few more nodes then.
+    The arena's lock is never BROKEN and its holders never wait. If the run is being stopped and
+    the holder has no core, nothing is moved: the caller asks again.
     """
     if lock_take(words, ARENA_LOCK) != OK:
         return

@@ -140,7 +140,7 @@ class Arena:
         words[TRAP_NODE + 16 : TRAP_NODE + 32] = POISON
         words[EPOCH_GLOBAL] = FIRST_EPOCH
         words[ARENA_NEXT] = POOL
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may close a tree inside of it
         self._free_slots = list(range(SLOTS_MAX - 1, -1, -1))
         self._free_trees = list(range(TREES_MAX - 1, -1, -1))
         self._open_trees: set[int] = set()
@@ -253,10 +253,11 @@ class Arena:
 
     def _used_slots(self) -> list[int]:
         """Word indexes of the slots that were ever claimed: they are dealt from 0 upward."""
+        retired = self.words[SLOTS + NODES_RETIRED : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
         taken = self.words[SLOTS + NODES_TAKEN : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
         cached = self.words[SLOTS + LEAF_CACHED : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
         inner = self.words[SLOTS + INNER_CACHED : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
-        used = np.flatnonzero((taken != 0) | (cached != 0) | (inner != 0))
+        used = np.flatnonzero((taken != 0) | (retired != 0) | (cached != 0) | (inner != 0))
         return [SLOTS + int(number) * SLOT_WORDS for number in used]
 
 

@@ -31,7 +31,7 @@ from stressd_kernels.layout import (
     U2,
     UMAX,
 )
-from stressd_kernels.limbo import READY_COUNT
+from stressd_kernels.limbo import READY_COUNT, limbo_count
 from stressd_kernels.lock import OK
 from stressd_kernels.maple.node import (
     GAP_FIRST,
@@ -221,6 +221,7 @@ def top_level(words, slot):
 @kernel
 def open_abandon(words, tree, slot):
     """Free every node that was made: nobody has seen them, so nobody is waited for."""
+    limbo_count(words, slot, words[slot + MADE_LEAVES] + words[slot + MADE_INNERS])
     for level in range(1, HEIGHT_MAX):
         here = slot + OPEN + level * OPEN_WORDS
         for place in range(np.int64(words[here + OPEN_USED])):

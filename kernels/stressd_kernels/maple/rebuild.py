@@ -29,9 +29,11 @@ import numpy as np
 from stressd_kernels.door import kernel, load_relaxed
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import (
+    RESULT_VERSION,
     SLOT_SCRATCH,
     TREE_HEIGHT,
     TREE_ROOT,
+    TREE_VERSION,
     U0,
     U1,
     UMAX,
@@ -138,6 +140,7 @@ def finish(words, tree, slot, depth, leaves, height):
 def first_leaf(words, tree, slot):
     """Publish the first leaf of an empty tree: NULL, the value, NULL."""
     if words[slot + VALUE] == NULL:
+        words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
         return OK
     words[slot + LEFT + PATH_LOW] = U0
     words[slot + RIGHT + PATH_HIGH] = UMAX
