@@ -114,6 +114,8 @@ class MapleTree:
         values = np.empty(len(keys), np.uint64)
         with self._arena.seated() as slot:
             load_batch(self._arena.words, self._block, slot, keys, values)
+        if len(values):
+            _sound(int(values.max()))
         return values
 
     def find(self, index: int, last: int = MAX) -> Entry | None:
@@ -160,7 +162,7 @@ class MapleTree:
                 )
             )
             rows = words[output : output + 3 * count].reshape(count, 3).tolist()
-        return [tuple(row) for row in rows]
+        return [(first, last, _sound(value)) for first, last, value in rows]
 
     def empty_area(
         self, low: int, high: int, size: int, align_mask: int = 0, align_offset: int = 0
@@ -364,7 +366,7 @@ class MapleTree:
             if not _found(status):
                 return None
             first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
-        return first, last, value
+        return first, last, _sound(value)
 
     def _address(self, verb: Verb) -> int:
         if verb in STRUCTURE.helpers and verb not in self._offered:
@@ -398,9 +400,14 @@ def _five(*arguments: int) -> list[Any]:
 
 
 def _value(word: int) -> int | None:
+    return _sound(word) or None
+
+
+def _sound(word: int) -> int:
+    """Return `word`, unless it can be no value."""
     if word & RESERVED_BIT:
         raise RuntimeError(f"a read met the reserved word {word:#x}: the tree is damaged")
-    return word or None
+    return word
 
 
 def _found(status: int) -> bool:

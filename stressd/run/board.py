@@ -60,8 +60,12 @@ class Board:
         self.idle = {worker.worker for worker in sample.workers if worker.state == "idle"}
 
     def counts_at_work(self) -> dict[int, int]:
-        """Return the newest count of each worker that should be making progress."""
-        busy = self.at_work.keys() - self.idle
+        """Return the newest count of each worker that should be making progress.
+
+        While the run is draining no sample says any more who is idle: whoever is still at work
+        then is to come back.
+        """
+        busy = self.at_work.keys() - (set() if self.phase == "draining" else self.idle)
         return {worker: self.counts.get(worker, 0) for worker in busy}
 
     def checked(self, oracle: str, findings: Iterable[Finding]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import trio
 from trio.testing import MockClock
 
+from stressd.run.board import Board
 from stressd.run.watchdog import STEPS_PER_LIMIT, Silence, measure_delay, watch
 
 
@@ -67,3 +68,13 @@ async def test_a_loop_that_is_on_time_has_no_delay(autojump_clock: MockClock) ->
         await measure_delay(delays.append)
     assert len(delays) == 10
     assert max(delays) < 0.001
+
+
+def test_nobody_counts_as_idle_while_the_run_drains() -> None:
+    """No sample is taken any more then: whoever is still at work has to come back."""
+    board = Board.__new__(Board)
+    board.at_work, board.idle, board.counts = {0: "read", 1: "write"}, {0}, {0: 5, 1: 7}
+    board.phase = "running"
+    assert board.counts_at_work() == {1: 7}
+    board.phase = "draining"
+    assert board.counts_at_work() == {0: 5, 1: 7}

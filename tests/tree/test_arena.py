@@ -11,10 +11,11 @@ import pytest
 
 from stressd_kernels import Arena, MapleTree
 from stressd_kernels.epoch import announce_of
-from stressd_kernels.layout import EPOCH_GLOBAL, TREE_LOCK
+from stressd_kernels.layout import EPOCH_GLOBAL, TREE_LOCK, TREE_ROOT
 from stressd_kernels.library import _five, _invoke
 from stressd_kernels.lock import BROKEN
-from stressd_kernels.status import Status
+from stressd_kernels.refs import NODE_MASK
+from stressd_kernels.status import POISON, Status
 from stressd_kernels.verbs import Verb
 from tests.naive import NaiveTree
 from tests.tree.keys import MAX, PAGE
@@ -260,3 +261,26 @@ def store_again(arena: Arena, tree: MapleTree, slot: int, number: int) -> Status
             *_five(20, last, 0 if number % 4 < 2 else 7),
         )
     )
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda tree: tree.load(5),
+        lambda tree: tree.load_many([5]),
+        lambda tree: tree.find(0),
+        lambda tree: tree.next(0),
+        lambda tree: tree.prev(MAX),
+        lambda tree: list(tree.items()),
+    ],
+    ids=["load", "load_many", "find", "next", "prev", "items"],
+)
+def test_a_reserved_word_is_never_handed_out(read: Callable[[MapleTree], object]) -> None:
+    """Where a value should stand it means that the tree is damaged."""
+    arena = Arena(TINY)
+    tree = MapleTree(arena=arena)
+    tree.store(3, 9, 7)
+    leaf = int(arena.words[tree._block + TREE_ROOT] & NODE_MASK)
+    arena.words[leaf + 17] = POISON
+    with pytest.raises(RuntimeError, match="reserved word"):
+        read(tree)
