@@ -5,6 +5,8 @@
     order    the entries of a scan, of a find         not ascending, not asked for
     gaps     the answer of a gap search               outside its window, misaligned, not free
     replay   a recorded gap search, asked again       another answer than was recorded
+    agreement  a timed load, find or scan, asked      another answer, of the same state
+             again in another way (agreement.py)
 
 A scan is not one instant: its next entry may begin inside the one before, if a write came in
 between. Ends ascend all the same, so that is interesting, no more.
@@ -57,11 +59,12 @@ from stressd_kernels.worker import (
     SOURCE_CERTIFY,
 )
 
-ORACLES = ("values", "order", "gaps", "replay")
+ORACLES = ("values", "order", "gaps", "replay", "agreement")
 VALUES = 0
 ORDER = 1
 GAPS = 2
 REPLAY = 3
+AGREEMENT = 4
 
 GRADES = ("ok", "interesting", "forbidden", "unjudged")
 OK = 0
@@ -81,6 +84,7 @@ FAULTS = (
     "is not aligned as asked",
     "was not free",
     "is not the answer that was recorded",
+    "is not the answer to the same question asked in another way",
 )
 FAULT_ORDER = np.uint64(len(VALUE_FAULTS))
 FAULT_UNASKED = FAULT_ORDER + np.uint64(1)
@@ -88,6 +92,7 @@ FAULT_WINDOW = FAULT_ORDER + np.uint64(2)
 FAULT_ALIGNMENT = FAULT_ORDER + np.uint64(3)
 FAULT_TAKEN = FAULT_ORDER + np.uint64(4)
 FAULT_RECORDED = FAULT_ORDER + np.uint64(5)
+FAULT_DIFFERS = FAULT_ORDER + np.uint64(6)
 
 
 @kernel

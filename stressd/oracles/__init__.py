@@ -5,8 +5,9 @@
     stall        a worker stopped counting
     values       nothing read was checked                  a read met a value that never stood there
     order        a forbidden grade or finding of that name makes these four INVALID: entries out
-    gaps           of order, a wrong gap, a recording that came out differently
-    replay
+    gaps           of order, a wrong gap, a recording that came out differently, two answers to
+    replay         one question
+    agreement
     structure    no walk over the trees came to its end    a walk found a broken invariant
     accounting   the final count could not be taken        a node is lost or counted twice
     vacuity      an operation of the mix never ran
@@ -35,6 +36,7 @@ OWNERS: Mapping[str, Oracle] = {
     "order": graded("order"),
     "gaps": graded("gaps"),
     "replay": graded("replay"),
+    "agreement": graded("agreement"),
     "structure": structure,
     "accounting": accounting,
     "vacuity": vacuity,

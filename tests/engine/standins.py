@@ -60,6 +60,18 @@ def answers_trap(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-de
 
 
 @entry
+def answers_nothing(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """LOAD: there is no value. SCAN: there is no entry."""
+    return U0
+
+
+@entry
+def finds_nothing(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """FIND: there is no entry."""
+    return NOT_FOUND
+
+
+@entry
 def scans_backwards(base, tree, slot, first, last, limit, output, e):  # type: ignore[no-untyped-def]
     """SCAN: the window's last key, then its first."""
     words = words_at(base)

@@ -19,7 +19,8 @@ from stressd_kernels.counters import (
 )
 from stressd_kernels.door import Entry
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
-from stressd_kernels.judge import GAPS, INTERESTING, ORDER, UNJUDGED
+from stressd_kernels.judge import AGREEMENT, GAPS, INTERESTING, ORDER, UNJUDGED
+from stressd_kernels.judge import OK as GRADE_OK
 from stressd_kernels.layout import TREE_ENTRIES_AT
 from stressd_kernels.ops import NUMBERS, operations
 from stressd_kernels.ops.catalog import OPS as CATALOG
@@ -37,6 +38,7 @@ from stressd_kernels.worker import (
     OPS,
     ORACLES_MAX,
     SOURCE_CERTIFY,
+    TIMING_ON,
 )
 from tests.engine import standins
 from tests.engine.build import arena_of, call, loaded, slot_of, trees_of
@@ -83,6 +85,7 @@ class Bench:
         words[self.slot + JUDGED :][: ORACLES_MAX * JUDGED_WORDS] = 0
         words[self.slot + OPS :][: len(CATALOG) * OP_WORDS] = 0
         words[self.slot + FINDINGS] = 0
+        words[self.slot + TIMING_ON] = 0
         words[self.slot + SOURCE_CERTIFY] = self.certify
         self.engine._findings._seen[0] = 0
 
@@ -166,6 +169,36 @@ def test_a_value_that_may(bench: Bench, name: str) -> None:
     bench.put(0, UNITS - 1, value(0, UNITS))
     assert bench.run(name, 200) == {OUTCOME_OK}
     assert bench.engine.findings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "stand_in"),
+    [
+        ("load", Verb.LOAD, standins.answers_nothing),
+        ("find", Verb.FIND, standins.finds_nothing),
+        ("scan", Verb.SCAN, standins.answers_nothing),
+    ],
+)
+def test_an_entry_that_is_left_out(bench: Bench, name: str, verb: Verb, stand_in: Entry) -> None:
+    """No value can tell; the same question asked in another way does, if the operation is timed."""
+    bench.put(0, UNITS - 1, value(0, UNITS))
+    bench.fake(stand_in, verb)
+    assert bench.findings(name, "agreement", 20) == []
+    bench.arena.words[bench.slot + TIMING_ON] = 1
+    found = bench.findings(name, "agreement", 20)
+    assert len(found) == 20
+    assert found[0].message.endswith("is not the answer to the same question asked in another way")
+
+
+@pytest.mark.parametrize("name", ["load", "find", "scan"])
+def test_a_second_look_agrees_with_the_first(bench: Bench, name: str) -> None:
+    """Entries, holes between them, and the ends of the window."""
+    for first in range(3, UNITS - 8, 9):
+        bench.put(first, first + 4, value(first, 5))
+    bench.arena.words[bench.slot + TIMING_ON] = 1
+    bench.run(name, 2000)
+    assert bench.engine.findings() == []
+    assert bench.judged(AGREEMENT, GRADE_OK) == 2000
 
 
 @pytest.mark.parametrize("stand_in", [standins.answers_poison, standins.answers_trap])

@@ -2,9 +2,11 @@
 
 Draws a window: a key, and some cells or mappings after it. Asks FIND, inside the block's pin.
 `ok` is an entry, `miss` is an empty window. The entry must reach into the window (oracle
-`order`) and its value must be one that may stand there (oracle `values`).
+`order`), its value must be one that may stand there (oracle `values`), and SCAN must give the
+same (oracle `agreement`).
 """
 
+from stressd_kernels.agreement import find_again, version_before
 from stressd_kernels.asking import DRAW_WINDOW, STATUS_NOT_FOUND, source_draw
 from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import ENDS, ERROR, MISS, OK
@@ -15,7 +17,7 @@ from stressd_kernels.ops import Entries
 from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import NOW_FIRST, NOW_LAST
 
-VERBS = (Verb.FIND,)
+VERBS = (Verb.FIND, Verb.SCAN)
 
 FIND = int(Verb.FIND)
 
@@ -32,11 +34,14 @@ def run(base, tree, slot, a, b, c, d, e):
     tree = source_draw(words, slot, DRAW_WINDOW)
     key = load_relaxed(words, slot + NOW_FIRST)
     until = load_relaxed(words, slot + NOW_LAST)
+    version = version_before(words, slot, tree)
     begun = timer_begin(words, slot)
     status = structure_call(words, FIND, tree, slot, key, until, U0, U0, U0)
     timer_end(words, slot, begun)
-    if status == STATUS_NOT_FOUND:
-        return MISS
-    if status != U0:
+    if status not in (U0, STATUS_NOT_FOUND):
         return ENDS + status
-    return OK if judge_entries(words, slot, slot + RESULT, 1) == U0 else ERROR
+    wrong = U0 if status != U0 else judge_entries(words, slot, slot + RESULT, 1)
+    wrong += find_again(words, slot, tree, version, status)
+    if wrong != U0:
+        return ERROR
+    return MISS if status == STATUS_NOT_FOUND else OK

@@ -2,12 +2,13 @@
 
 Draws a window: a key, and some cells or mappings after it. Asks SCAN, inside the block's pin.
 `ok` is one entry or more, `miss` is an empty window. The entries must ascend, not overlap and
-reach into the window (oracle `order`), and each value must be one that may stand there (oracle
-`values`).
+reach into the window (oracle `order`), each value must be one that may stand there (oracle
+`values`), and FIND after FIND must give the same entries (oracle `agreement`).
 """
 
 import numpy as np
 
+from stressd_kernels.agreement import scan_again, version_before
 from stressd_kernels.asking import DRAW_WINDOW, source_draw
 from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import ERROR, MISS, OK
@@ -18,7 +19,7 @@ from stressd_kernels.ops import Entries
 from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import ENTRIES, ENTRIES_MAX, NOW_FIRST, NOW_LAST
 
-VERBS = (Verb.SCAN,)
+VERBS = (Verb.SCAN, Verb.FIND)
 
 SCAN = int(Verb.SCAN)
 SCAN_LIMIT = 64  # 64 scans of a block stay far below the nodes that one pin may visit
@@ -41,10 +42,13 @@ def run(base, tree, slot, a, b, c, d, e):
     key = load_relaxed(words, slot + NOW_FIRST)
     until = load_relaxed(words, slot + NOW_LAST)
     output = slot + ENTRIES
+    version = version_before(words, slot, tree)
     begun = timer_begin(words, slot)
     count = structure_call(words, SCAN, tree, slot, key, until, LIMIT, np.uint64(output), U0)
     timer_end(words, slot, begun)
-    if count == U0:
-        return MISS
-    wrong = judge_entries(words, slot, output, min(np.int64(count), ENTRIES_MAX))
-    return OK if wrong == U0 and count <= LIMIT else ERROR
+    found = min(np.int64(count), ENTRIES_MAX)
+    wrong = U0 if count == U0 else judge_entries(words, slot, output, found)
+    wrong += scan_again(words, slot, tree, version, found, SCAN_LIMIT)
+    if wrong != U0 or count > LIMIT:
+        return ERROR
+    return MISS if count == U0 else OK
