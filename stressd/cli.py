@@ -123,9 +123,9 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
 ) -> int:
     """Apply recordings one after the other, and compare with what the kernel did."""
-    from stressd.replay.command import run as run_replay
+    from stressd.replay import command
 
-    return run_replay(files, maps, as_json, sys.stdout.write)
+    return command.run(files, maps, as_json, sys.stdout.write)
 
 
 @app.command()

@@ -33,7 +33,8 @@ def opinion_of_grades(evidence: Evidence, oracle: str) -> Opinion:
     """INVALID if anything forbidden was seen under that name, else VALID."""
     count, first = forbidden(evidence, oracle)
     if count:
-        return Opinion(oracle, Verdict.INVALID, f"{count:,} forbidden; the first: {first or '-'}")
+        example = f"the first: {first}" if first else "none was recorded, others came first"
+        return Opinion(oracle, Verdict.INVALID, f"{count:,} forbidden; {example}")
     judged = sum(grade_counts(evidence, oracle).values())
     return Opinion(oracle, Verdict.VALID, f"{judged:,} judged, none forbidden")
 

@@ -35,6 +35,7 @@ def not_seen(sample: Sample) -> Iterator[str]:
     if "load" in names and not outcome(sample.ops, "load", "miss"):
         yield "no load of an empty place was seen"
     if not names & WRITES:
+        yield "nothing was written: readers met no change"
         return
     for kind in ("split", "merge"):
         if not any(tree.restructures.get(kind, 0) for tree in sample.trees):

@@ -9,8 +9,11 @@ from stressd.verdict import Evidence, Opinion, Verdict
 def values(evidence: Evidence) -> Opinion:
     """INVALID on one wrong value; UNKNOWN if checks were wanted and no value was seen."""
     opinion = opinion_of_grades(evidence, "values")
-    if opinion.verdict is not Verdict.VALID or not evidence.values_checked:
+    if opinion.verdict is not Verdict.VALID:
         return opinion
+    if not evidence.values_checked:
+        notes = ("values were not checked: checks.values is false",)
+        return Opinion("values", Verdict.VALID, opinion.message, notes)
     if not sum(grade_counts(evidence, "values").values()):
         return Opinion("values", Verdict.UNKNOWN, "no value was read, so none was checked")
     return opinion

@@ -55,20 +55,40 @@ def run(
             report = replay(open_recording(path), make_tree, maps or maps_beside(path))
         except UserError as error:
             errors.append(str(error))
+            if as_json:
+                write(json.dumps(unread(file, str(error))) + "\n")
             continue
         report = dataclasses.replace(report, file=file)  # as the user calls it
         reports.append(report)
         if as_json:
             write(json.dumps(report.as_json()) + "\n")
     if reports and not as_json:
-        write(rendered(reports, sys.stdout.isatty()))
+        write(rendered(reports, sys.stdout.isatty(), len(errors)))
     if errors:
         raise UsageError("\n".join(errors))
     return EXITS[max(report.verdict for report in reports)]
 
 
-def rendered(reports: Sequence[Report], terminal: bool) -> str:
-    """Return the reports as a table, their findings, and one closing line."""
+def unread(file: str, message: str) -> dict[str, object]:
+    """Return the object of a file that could not be read: every key, and why."""
+    return {
+        "file": file,
+        "format": None,
+        "stores": 0,
+        "erases": 0,
+        "spaces": 0,
+        "gap_searches": {"asked": 0, "agreed": 0},
+        "snapshots": {"compared": 0, "equal": 0},
+        "findings": [{"oracle": "file", "grade": "interesting", "message": message, "details": {}}],
+        "verdict": Verdict.UNKNOWN.name,
+    }
+
+
+def rendered(reports: Sequence[Report], terminal: bool, unread: int = 0) -> str:
+    """Return the reports as a table, their findings, and one closing line.
+
+    unread  how many more files there were, which could not be read
+    """
     out = io.StringIO()
     width = None if terminal else PIPED_WIDTH
     console = Console(file=out, force_terminal=terminal, width=width, highlight=False)
@@ -77,7 +97,7 @@ def rendered(reports: Sequence[Report], terminal: bool) -> str:
         for finding in report.findings:
             style = "red" if finding.grade == "forbidden" else "yellow"
             console.print(Text(finding.message, style=style), soft_wrap=True)
-    console.print(_closing(reports), soft_wrap=True)
+    console.print(_closing(reports, unread), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -101,13 +121,16 @@ def _table(reports: Sequence[Report], terminal: bool) -> Table:
     return table
 
 
-def _closing(reports: Sequence[Report]) -> Text:
+def _closing(reports: Sequence[Report], unread: int) -> Text:
     """Return the verdict over all recordings, and on what it rests."""
     verdict = max(report.verdict for report in reports)
+    if unread:
+        verdict = max(verdict, Verdict.UNKNOWN)
     asked, agreed = sum(r.asked for r in reports), sum(r.agreed for r in reports)
     compared, equal = sum(r.compared for r in reports), sum(r.equal for r in reports)
     return Text.assemble(
         (verdict.name, STYLES[verdict]),
         f": {agreed:,} of {asked:,} gap searches gave the recorded answer, "
         f"{equal:,} of {compared:,} final maps are equal",
+        f"; {unread} of {unread + len(reports)} files could not be read" if unread else "",
     )

@@ -103,7 +103,21 @@ def test_a_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
         command.run([missing, valid(tmp_path), str(empty)], None, True, out.write, NaiveTree)
     assert str(caught.value) == f"{missing}: no such file\n{empty}: the file is empty"
     assert caught.value.exit_code == 2
-    assert json.loads(out.text)["verdict"] == "VALID"
+    objects = [json.loads(line) for line in out.text.splitlines()]
+    assert [o["verdict"] for o in objects] == ["UNKNOWN", "VALID", "UNKNOWN"]
+    assert [o["file"] for o in objects] == [missing, objects[1]["file"], str(empty)]
+    assert objects[0].keys() == objects[1].keys()
+    assert objects[2]["findings"][0]["message"] == f"{empty}: the file is empty"
+
+
+def test_a_file_that_could_not_be_read_is_no_valid_end(tmp_path: Path) -> None:
+    """The closing line counts it, and does not say VALID."""
+    out = Output()
+    with pytest.raises(UsageError):
+        command.run([valid(tmp_path), "nowhere.trace"], None, False, out.write, NaiveTree)
+    closing = out.text.splitlines()[-1]
+    assert closing.startswith("UNKNOWN: ")
+    assert closing.endswith("; 1 of 2 files could not be read")
 
 
 def test_a_misspelt_name_is_suggested() -> None:
