@@ -46,8 +46,8 @@ def _read(builder: Any, pointer: Any, align: int = 64, volatile: bool = False) -
     return vector
 
 
-def _write(builder: Any, vector: Any, pointer: Any) -> None:
-    builder.store(vector, builder.bitcast(pointer, VECTOR.as_pointer()), align=64)
+def _write(builder: Any, vector: Any, pointer: Any, align: int = 64) -> None:
+    builder.store(vector, builder.bitcast(pointer, VECTOR.as_pointer()), align=align)
 
 
 def _mask(builder: Any, condition: Any) -> Any:
@@ -158,6 +158,25 @@ def lanes_copy(typingctx, words, target, source):  # type: ignore[no-untyped-def
 
 
 @intrinsic
+def lanes_move(typingctx, words, target, source, count, rest):  # type: ignore[no-untyped-def]
+    """Copy words[source : source + count] to words[target..], and fill up sixteen with `rest`.
+
+    Neither need be aligned; sixteen words are read and written whatever `count`, 0 .. 16, is.
+    What may change under the read must not be among those that are kept.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        array_type, words_, target_, source_ = signature.args[0], *args[:3]
+        group = _read(builder, _word(context, builder, array_type, words_, source_), align=8)
+        kept = builder.icmp_signed("<", IOTA, _splat(builder, args[3]))
+        group = builder.select(kept, group, _splat(builder, args[4]))
+        _write(builder, group, _word(context, builder, array_type, words_, target_), align=8)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, types.int64, types.int64, types.uint64), codegen
+
+
+@intrinsic
 def lanes_splice(typingctx, words, target, source, keep, shift):  # type: ignore[no-untyped-def]
     """Copy a leaf with its entries from `keep` on moved by `shift` slots.
 
@@ -191,35 +210,55 @@ def lanes_splice(typingctx, words, target, source, keep, shift):  # type: ignore
     return types.void(words, *numbers), codegen
 
 
+def _null_lengths(context: Any, builder: Any, array_type: Any, args: Any) -> Any:
+    """Return how many keys each NULL slot of a leaf covers; 0 for others.
+
+    args  words, leaf, and the first and last key of the leaf. Unused slots are NULL too, but
+          their pivots are clipped to the last key, so they have no length.
+    """
+    words, leaf, low, high = args
+
+    def at(offset: int) -> Any:
+        place = builder.add(leaf, ir.Constant(I64, offset))
+        return _word(context, builder, array_type, words, place)
+
+    bound = _splat(builder, high)
+    before = _read(builder, at(0))  # lane j: last key before slot j
+    before = builder.insert_element(
+        before, builder.sub(low, ir.Constant(I64, 1)), ir.Constant(I32, 0)
+    )
+    ends = _read(builder, at(1), align=8)  # lane j: last key of slot j
+    ends = builder.insert_element(ends, high, ir.Constant(I32, LANES - 1))
+    ends = builder.select(builder.icmp_unsigned("<", ends, bound), ends, bound)
+    clipped = builder.select(builder.icmp_unsigned("<", before, bound), before, bound)
+    first = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] + [0] * (LANES - 1))
+    before = builder.select(first, before, clipped)  # low - 1 may wrap: lane 0 is exact
+    lengths = builder.sub(ends, before)
+    slots = _read(builder, at(LANES), volatile=True)  # a value may be replaced meanwhile
+    null = builder.icmp_unsigned("==", slots, _constant(0))
+    return builder.select(null, lengths, _constant(0))
+
+
 @intrinsic
 def lanes_null_gap(typingctx, words, leaf, low, high):  # type: ignore[no-untyped-def]
-    """Return the length in keys of the longest NULL range of a leaf that spans [low, high].
+    """Return the length in keys of the longest NULL range of a leaf that spans [low, high]."""
 
-    Unused slots are NULL too, but their pivots are clipped to `high`, so they have no length.
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return _largest(builder, _null_lengths(context, builder, signature.args[0], args))
+
+    return types.uint64(words, types.int64, types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def lanes_null_fit(typingctx, words, leaf, low, high, size):  # type: ignore[no-untyped-def]
+    """Return a mask of the NULL slots of a leaf, spanning [low, high], of `size` keys or more.
+
+    size  1 or more. A leaf that is all NULL has a length of 0 modulo 2**64 if it spans all keys.
     """
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        array_type = signature.args[0]
-        words_, leaf_, low_, high_ = args
+        lengths = _null_lengths(context, builder, signature.args[0], args[:4])
+        return _mask(builder, builder.icmp_unsigned(">=", lengths, _splat(builder, args[4])))
 
-        def at(offset: int) -> Any:
-            place = builder.add(leaf_, ir.Constant(I64, offset))
-            return _word(context, builder, array_type, words_, place)
-
-        bound = _splat(builder, high_)
-        before = _read(builder, at(0))  # lane j: last key before slot j
-        before = builder.insert_element(
-            before, builder.sub(low_, ir.Constant(I64, 1)), ir.Constant(I32, 0)
-        )
-        ends = _read(builder, at(1), align=8)  # lane j: last key of slot j
-        ends = builder.insert_element(ends, high_, ir.Constant(I32, LANES - 1))
-        ends = builder.select(builder.icmp_unsigned("<", ends, bound), ends, bound)
-        clipped = builder.select(builder.icmp_unsigned("<", before, bound), before, bound)
-        first = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] + [0] * (LANES - 1))
-        before = builder.select(first, before, clipped)  # low - 1 may wrap: lane 0 is exact
-        lengths = builder.sub(ends, before)
-        slots = _read(builder, at(LANES))
-        null = builder.icmp_unsigned("==", slots, _constant(0))
-        return _largest(builder, builder.select(null, lengths, _constant(0)))
-
-    return types.uint64(words, types.int64, types.uint64, types.uint64), codegen
+    numbers = [types.int64, *[types.uint64] * 3]
+    return types.uint64(words, *numbers), codegen

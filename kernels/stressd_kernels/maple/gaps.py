@@ -34,7 +34,7 @@ from stressd_kernels.door import (
     pause,
     prefetch,
 )
-from stressd_kernels.lanes import lanes_at_least, lanes_below, lanes_zero
+from stressd_kernels.lanes import lanes_at_least, lanes_below, lanes_null_fit
 from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
@@ -170,8 +170,7 @@ def gap_up(words, tree, slot):
 def leaf_up(words, slot, leaf, low, high, key):
     """Try the NULL slots of a leaf from `key` upward; return success."""
     begin = np.uint64(lanes_below(words, leaf, key))
-    end = np.uint64(lanes_below(words, leaf, high) + 1)
-    nulls = lanes_zero(words, leaf + SLOT_FIRST) & ((U1 << end) - U1)
+    nulls = lanes_null_fit(words, leaf, low, high, words[slot + ASK_SIZE])
     nulls = (nulls >> begin) << begin
     while nulls != U0:
         place = lowest_bit(nulls)
@@ -226,7 +225,8 @@ def gap_down(words, tree, slot):
 def leaf_down(words, slot, leaf, low, high, key):
     """Try the NULL slots of a leaf from `key` downward; return success."""
     end = np.uint64(lanes_below(words, leaf, key) + 1)
-    nulls = lanes_zero(words, leaf + SLOT_FIRST) & ((U1 << end) - U1)
+    nulls = lanes_null_fit(words, leaf, low, high, words[slot + ASK_SIZE])
+    nulls &= (U1 << end) - U1
     while nulls != U0:
         place = 63 - leading_zeros(nulls)
         first = slot_low(words, leaf, place, low)

@@ -9,7 +9,7 @@ import numpy as np
 
 from stressd_kernels.arena import inner_take, leaf_take, ref_make
 from stressd_kernels.door import kernel
-from stressd_kernels.lanes import lanes_fill, lanes_largest, lanes_null_gap
+from stressd_kernels.lanes import lanes_largest, lanes_move, lanes_null_gap
 from stressd_kernels.layout import (
     SLOT_SCRATCH,
     TREE_COUNT,
@@ -28,6 +28,7 @@ from stressd_kernels.refs import LEAF_BIT
 COUNT = SLOT_SCRATCH + 13  # ranges in the buffer
 GROWING = SLOT_SCRATCH + 14  # 1: the write is at the right end of the tree
 NEWS_NODE = SLOT_SCRATCH + 15  # word index of the node made last
+BUFFER_WORDS = 64  # of each of the three; fifteen more than the most ranges there can be
 BUFFER_PIVOT = SLOT_SCRATCH + 64
 BUFFER_SLOT = SLOT_SCRATCH + 128
 BUFFER_GAP = SLOT_SCRATCH + 192
@@ -105,9 +106,7 @@ def pack_inner(words, tree, slot, begin, end):
     """Make one inner node of buffer[begin : end]; return its reference."""
     node = inner_take(words, slot)
     pack_slots(words, slot, node, begin, end)
-    lanes_fill(words, node + GAP_FIRST, U0)
-    for place in range(end - begin):
-        words[node + GAP_FIRST + place] = words[slot + BUFFER_GAP + begin + place]
+    lanes_move(words, node + GAP_FIRST, slot + BUFFER_GAP + begin, end - begin, U0)
     words[slot + NEWS_NODE] = np.uint64(node)
     words[tree + TREE_INNERS] += U1
     return ref_make(words, node, U0)
@@ -116,14 +115,9 @@ def pack_inner(words, tree, slot, begin, end):
 @kernel
 def pack_slots(words, slot, node, begin, end):
     """Fill pivots and slots of a private node; the last slot needs no pivot."""
-    generation = words[node]
-    lanes_fill(words, node, UMAX)
-    words[node] = generation
-    lanes_fill(words, node + SLOT_FIRST, U0)
-    for place in range(end - begin):
-        words[node + SLOT_FIRST + place] = words[slot + BUFFER_SLOT + begin + place]
-    for place in range(end - begin - 1):
-        words[node + PIVOT_FIRST + place] = words[slot + BUFFER_PIVOT + begin + place]
+    size = end - begin
+    lanes_move(words, node + PIVOT_FIRST, slot + BUFFER_PIVOT + begin, size - 1, UMAX)
+    lanes_move(words, node + SLOT_FIRST, slot + BUFFER_SLOT + begin, size, U0)
 
 
 @kernel

@@ -27,7 +27,7 @@ Scratch words of the slot (from SLOT_SCRATCH + 8; the first eight are edit.py's 
 import numpy as np
 
 from stressd_kernels.door import kernel, load_relaxed
-from stressd_kernels.lanes import lanes_below
+from stressd_kernels.lanes import lanes_below, lanes_move
 from stressd_kernels.layout import (
     RESULT_VERSION,
     SLOT_SCRATCH,
@@ -45,7 +45,9 @@ from stressd_kernels.maple.node import (
     GAP_FIRST,
     HEIGHT_MAX,
     NULL,
+    PIVOT_FIRST,
     SLOT_FIRST,
+    SLOTS,
     slot_high,
     slot_low,
 )
@@ -53,6 +55,7 @@ from stressd_kernels.maple.pack import (
     BUFFER_GAP,
     BUFFER_PIVOT,
     BUFFER_SLOT,
+    BUFFER_WORDS,
     COUNT,
     GROWING,
     NEWS_GAP,
@@ -72,11 +75,13 @@ from stressd_kernels.maple.walk import (
     RIGHT,
     walk,
 )
-from stressd_kernels.refs import NO_REF
+from stressd_kernels.refs import NO_REF, NODE_MASK
 
+ROOM = 24  # most ranges that are shared out to two nodes
 FIRST = SLOT_SCRATCH + 8  # the range, widened to the NULLs it touches
 LAST = SLOT_SCRATCH + 9
 VALUE = SLOT_SCRATCH + 10
+SPARE = SLOT_SCRATCH + 288  # a second buffer
 OLD_PATH = SLOT_SCRATCH + 16  # nodes of a path before it moved outward
 
 
@@ -102,6 +107,7 @@ def rebuild(words, tree, slot, first, last, value):
     depth = leaves
     while True:
         widen(words, tree, slot, depth, depth == leaves)
+        spread(words, tree, slot, depth, depth == leaves)
         whole = is_whole(words, slot, depth)
         if whole and depth == leaves and is_empty(words, slot):
             words[slot + NEWS_REF] = NO_REF
@@ -255,9 +261,7 @@ def gather_leaves(words, slot, depth):
     leaf = np.int64(words[left])
     high = words[left + PATH_HIGH]
     begin = lanes_below(words, leaf, first)
-    for place in range(begin):
-        item = words[leaf + SLOT_FIRST + place]
-        buffer_add(words, slot, slot_high(words, leaf, place, high), item, U0)
+    gather_slots(words, slot, leaf, 0, begin, high)
     if slot_low(words, leaf, begin, words[left + PATH_LOW]) < first:
         buffer_add(words, slot, first - U1, words[leaf + SLOT_FIRST + begin], U0)
     last = words[slot + LAST]
@@ -266,10 +270,9 @@ def gather_leaves(words, slot, depth):
     right = slot + RIGHT + depth
     leaf = np.int64(words[right])
     high = words[right + PATH_HIGH]
-    for place in range(lanes_below(words, leaf, high) + 1):
-        end = slot_high(words, leaf, place, high)
-        if end > last:
-            buffer_add(words, slot, end, words[leaf + SLOT_FIRST + place], U0)
+    if last < high:
+        begin = lanes_below(words, leaf, last + U1)
+        gather_slots(words, slot, leaf, begin, lanes_below(words, leaf, high) + 1, high)
     growing = high == UMAX and position + U1 >= words[slot + COUNT]
     words[slot + GROWING] = U1 if growing else U0
 
@@ -294,11 +297,19 @@ def gather_inners(words, slot, depth, pieces):
 
 @kernel
 def gather_slots(words, slot, node, begin, end, high):
-    """Append slots begin .. end - 1 of an inner node that ends at `high` to the buffer."""
-    for place in range(begin, end):
-        pivot = slot_high(words, node, place, high)
-        ref = load_relaxed(words, node + SLOT_FIRST + place)
-        buffer_add(words, slot, pivot, ref, words[node + GAP_FIRST + place])
+    """Append slots begin .. end - 1 of a node that ends at `high` to the buffer.
+
+    A leaf has no gaps: what follows it is copied in their place, and never looked at.
+    """
+    size = end - begin
+    if size <= 0:
+        return
+    count = np.int64(words[slot + COUNT])
+    lanes_move(words, slot + BUFFER_PIVOT + count, node + PIVOT_FIRST + begin, size, U0)
+    lanes_move(words, slot + BUFFER_SLOT + count, node + SLOT_FIRST + begin, size, U0)
+    lanes_move(words, slot + BUFFER_GAP + count, node + GAP_FIRST + begin, size, U0)
+    words[slot + BUFFER_PIVOT + count + size - 1] = slot_high(words, node, end - 1, high)
+    words[slot + COUNT] = np.uint64(count + size)
 
 
 # -- widen -----------------------------------------------------------------------------------
@@ -325,6 +336,44 @@ def widen(words, tree, slot, depth, leaf):
 
 
 @kernel
+def spread(words, tree, slot, depth, leaf):
+    """Rather than split a node, share its content with a sibling that has room.
+
+    Two nodes make two, fuller than those that a split leaves behind, and the level above does
+    not grow. Not where the tree grows at its right end: there nodes are packed full anyway.
+    """
+    count = np.int64(words[slot + COUNT])
+    if depth == 0 or count <= SLOTS or count >= ROOM or words[slot + GROWING] != U0:
+        return
+    if words[slot + LEFT + depth] != words[slot + RIGHT + depth]:
+        return
+    above = slot + RIGHT + depth - 1
+    node = np.int64(words[above])
+    place = np.int64(words[above + PATH_PLACE])
+    high = words[above + PATH_HIGH]
+    if sibling_used(words, node, place + 1, high) + count <= ROOM:
+        widen_right(words, tree, slot, depth, leaf)
+    elif sibling_used(words, node, place - 1, high) + count <= ROOM:
+        widen_left(words, tree, slot, depth, leaf)
+    elif sibling_used(words, node, place + 1, high) < ROOM:
+        widen_right(words, tree, slot, depth, leaf)
+    else:
+        widen_left(words, tree, slot, depth, leaf)
+
+
+@kernel
+def sibling_used(words, node, place, high):
+    """Return the ranges of the child in slot `place` of a node that ends at `high`.
+
+    More than any node has, if there is no such slot.
+    """
+    if place < 0 or place > lanes_below(words, node, high):
+        return ROOM
+    child = np.int64(load_relaxed(words, node + SLOT_FIRST + place) & NODE_MASK)
+    return lanes_below(words, child, slot_high(words, node, place, high)) + 1
+
+
+@kernel
 def widen_right(words, tree, slot, depth, leaf):
     """Move the right end to the next node of its level and append what that holds."""
     path = slot + RIGHT
@@ -334,13 +383,7 @@ def widen_right(words, tree, slot, depth, leaf):
     drop_passed(words, tree, slot, slot + LEFT, path, depth * 2 + leaf)
     node = np.int64(words[path + depth])
     high = words[path + depth + PATH_HIGH]
-    used = lanes_below(words, node, high) + 1
-    if leaf:
-        for place in range(used):
-            item = words[node + SLOT_FIRST + place]
-            buffer_add(words, slot, slot_high(words, node, place, high), item, U0)
-    else:
-        gather_slots(words, slot, node, 0, used, high)
+    gather_slots(words, slot, node, 0, lanes_below(words, node, high) + 1, high)
 
 
 @kernel
@@ -354,22 +397,21 @@ def widen_left(words, tree, slot, depth, leaf):
     node = np.int64(words[path + depth])
     high = words[path + depth + PATH_HIGH]
     used = lanes_below(words, node, high) + 1
-    buffer_shift(words, slot, used)
-    for place in range(used):
-        words[slot + BUFFER_PIVOT + place] = slot_high(words, node, place, high)
-        words[slot + BUFFER_SLOT + place] = load_relaxed(words, node + SLOT_FIRST + place)
-        words[slot + BUFFER_GAP + place] = U0 if leaf else words[node + GAP_FIRST + place]
+    count = np.int64(words[slot + COUNT])
+    buffer_copy(words, slot + SPARE, slot + BUFFER_PIVOT, count)
+    words[slot + COUNT] = U0
+    gather_slots(words, slot, node, 0, used, high)
+    buffer_copy(words, slot + BUFFER_PIVOT + used, slot + SPARE, count)
+    words[slot + COUNT] = np.uint64(count + used)
 
 
 @kernel
-def buffer_shift(words, slot, by):
-    """Move the content of the buffer `by` places up."""
-    count = np.int64(words[slot + COUNT])
-    for place in range(count - 1, -1, -1):
-        words[slot + BUFFER_PIVOT + place + by] = words[slot + BUFFER_PIVOT + place]
-        words[slot + BUFFER_SLOT + place + by] = words[slot + BUFFER_SLOT + place]
-        words[slot + BUFFER_GAP + place + by] = words[slot + BUFFER_GAP + place]
-    words[slot + COUNT] = np.uint64(count + by)
+def buffer_copy(words, target, source, count):
+    """Copy `count` ranges from one buffer to another; what follows them is overwritten."""
+    for begin in range(0, count, SLOTS):
+        for part in range(0, 3 * BUFFER_WORDS, BUFFER_WORDS):
+            at = part + begin
+            lanes_move(words, target + at, source + at, SLOTS, U0)
 
 
 @kernel
