@@ -15,8 +15,8 @@ ENTRIES_MOST = 100_000_000  # 4 bytes of memory for each go on the random order 
 REPS_MOST = 1000
 PEER_PROGRAM = "bench_qsbr"
 PEER_VARIABLE = "STRESSD_PEER"
-BYTES_PER_ENTRY = 160  # of memory at the peak: the tree, copies in limbo, rows, the order
-BYTES_BESIDES = 400 << 20  # the interpreter, the compiler, sixteen chunks, the samples
+BYTES_PER_ENTRY = 100  # of memory at the peak: the tree, copies in limbo, rows, the order
+BYTES_BESIDES = 800 << 20  # interpreter, compiler, samples, and the Python containers
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from stressd_kernels.bench import workload, writes
 from stressd_kernels.layout import (
-    CHUNK_WORDS,
     INNER_WORDS,
     LEAF_WORDS,
     TREE_COUNT,
@@ -26,7 +25,7 @@ from stressd_kernels.verbs import Verb
 
 VERBS = (Verb.STORE, Verb.ERASE, Verb.CLEAR, Verb.CHECK)
 NODE_BYTES_PER_ENTRY = 128  # twice what the emptiest tree needs: the old copies wait in limbo
-CHUNKS_SPARE = 16 * CHUNK_WORDS * WORD_BYTES
+SPARE_BYTES = 512 << 20  # of address space: a reader that lost its core holds whole seconds back
 
 
 class Field:
@@ -38,7 +37,7 @@ class Field:
 
     def __init__(self, entries: int) -> None:
         self.entries = entries
-        self.arena = Arena(NODE_BYTES_PER_ENTRY * entries + CHUNKS_SPARE)
+        self.arena = Arena(NODE_BYTES_PER_ENTRY * entries + SPARE_BYTES)
         self.words = self.arena.words
         self.tree = self.arena.open_tree()
         self.arena.offer(self.tree, STRUCTURE, STRUCTURE.with_helpers(VERBS))
