@@ -30,7 +30,8 @@ def kernels_ready(frame: Frame) -> str:
     if cached == len(frame.compiled):
         return f"{cached} ready, all from the cache"
     fresh = len(frame.compiled) - cached
-    return f"{len(frame.compiled)} ready: {fresh} compiled ({seconds:.1f} s), {cached} cached"
+    took = f"{fresh} compiled ({seconds:.1f} s, all processes added up)"
+    return f"{len(frame.compiled)} ready: {took}, {cached} cached"
 
 
 class Lines:
