@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stressd.bench.containers import CONTAINERS
-from stressd.bench.figure import PER_SECOND, Figure
+from stressd.bench.figure import BYTES, PER_SECOND, Figure
 from stressd.bench.machine import peak_bytes, processor
 from stressd.bench.noise import BUSY
 from stressd.bench.results import Key, Results, by_key
@@ -119,7 +119,8 @@ def row_name(metric: str, readers: int | None) -> str:
 
 def is_busy(figure: Figure) -> bool:
     """Say whether others used too much of the machine for this figure to be trusted."""
-    return figure.other_cores is not None and figure.other_cores > BUSY
+    timed = figure.unit != BYTES
+    return timed and figure.other_cores is not None and figure.other_cores > BUSY
 
 
 def figure_cell(figure: Figure | None) -> Text:

@@ -14,7 +14,7 @@ from rich.console import Console
 from stressd.bench import command
 from stressd.bench.command import run
 from stressd.bench.containers import Container
-from stressd.bench.figure import NS_PER_OP, PER_SECOND, Figure, WrongAnswer, figure
+from stressd.bench.figure import BYTES, NS_PER_OP, PER_SECOND, Figure, WrongAnswer, figure
 from stressd.bench.noise import BUSY, Meter
 from stressd.bench.peer import Peer
 from stressd.bench.report import print_report, size_name
@@ -169,7 +169,7 @@ def test_a_ratio_above_one_means_that_we_are_ahead() -> None:
 
 
 def test_a_figure_taken_on_a_busy_machine_is_marked() -> None:
-    """With a star, and a note that says why."""
+    """With a star, and a note that says why; the size of a tree is what it is."""
     results = Results(reps=3)
     quiet = figure("lookup", 1000, NS_PER_OP, [10.0]).beside(BUSY)
     results.ours = [quiet]
@@ -178,6 +178,8 @@ def test_a_figure_taken_on_a_busy_machine_is_marked() -> None:
     lines = report_of(results)
     assert any("10.0*" in line for line in lines)
     assert any(line.startswith("* others used") and "up to 2.0" in line for line in lines)
+    results.ours = [figure("bytes_per_entry", 1000, BYTES, [35.0]).beside(2.0)]
+    assert not any("*" in line for line in report_of(results))
 
 
 def test_the_meter_counts_what_others_use(tmp_path: Path) -> None:
