@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from stressd.bench.command import run
 from stressd.bench.options import (
@@ -13,6 +14,7 @@ from stressd.bench.options import (
     options,
     refuse_if_too_large,
 )
+from stressd.cli import app
 from stressd.errors import UsageError
 
 KNOWN = ("lookup", "write", "mixed")
@@ -52,6 +54,14 @@ def test_bad_entries_are_refused(text: str, message: str) -> None:
         run(entries=text)
     assert str(refused.value) == message
     assert refused.value.exit_code == 2
+
+
+def test_the_command_line_ends_with_exit_code_2() -> None:
+    """One line on standard error, nothing on standard output, no traceback."""
+    result = CliRunner().invoke(app, ["bench", "--entries", "many", "--json"])
+    assert result.exit_code == 2
+    assert result.stderr == "--entries: 'many' is not a number\n"
+    assert result.stdout == ""
 
 
 def test_sections_run_in_their_own_order() -> None:
