@@ -36,7 +36,7 @@ llvmlite.binding.initialize_native_asmparser()
 X86 = platform.machine() in ("x86_64", "AMD64")
 ARM = platform.machine() in ("aarch64", "arm64")
 
-I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
+I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
 POLICY = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 CACHE = compile_cache.folder(os.environ.get("STRESSD_BUILD", "fast"))
 

@@ -145,19 +145,6 @@ def lanes_fill(typingctx, words, index, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def lanes_copy(typingctx, words, target, source):  # type: ignore[no-untyped-def]
-    """Copy 16 words from words[source] to words[target], a private node."""
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        array_type, words_, target_, source_ = signature.args[0], *args
-        group = _read(builder, _word(context, builder, array_type, words_, source_))
-        _write(builder, group, _word(context, builder, array_type, words_, target_))
-        return context.get_dummy_value()
-
-    return types.void(words, types.int64, types.int64), codegen
-
-
-@intrinsic
 def lanes_move(typingctx, words, target, source, count, rest):  # type: ignore[no-untyped-def]
     """Copy words[source : source + count] to words[target..], and fill up sixteen with `rest`.
 

@@ -31,9 +31,6 @@ from stressd_kernels.worker import (
     FINDINGS_MAX,
 )
 
-RANGED = ("find", "scan")
-GAPS = ("gap_up", "gap_down")
-
 
 class Findings:
     """Reads what each worker has found since the last time."""

@@ -33,8 +33,6 @@ HELD = 256  # entries that are erased at any time
 SAMPLES = 1 << 20  # timed look-ups of one reader that are kept
 QUANTILES = {"mixed_p50": 0.5, "mixed_p99": 0.99, "mixed_p999": 0.999}
 
-Ticks = npt.NDArray[np.uint32]
-
 
 @dataclass(frozen=True)
 class Outcome:
