@@ -20,7 +20,8 @@ from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import RESULT_FIRST, SLOT_WORKER, U0, U1, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.maple.gaps import ask, gap_search
-from stressd_kernels.maple.search import tree_load, tree_scan
+from stressd_kernels.maple.scan import tree_scan
+from stressd_kernels.maple.search import tree_load
 
 PIN_OPS = 64  # reads under one pin, as a worker does
 SCAN_ENTRIES = 512  # entries fetched at a time by an iteration

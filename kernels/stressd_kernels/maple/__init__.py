@@ -2,6 +2,7 @@
 
 node      what a node is, and the invariants
 search    look-ups of readers             gaps     gap search of readers
+scan      many entries at a time
 walk      the writer's path               edit     writes inside one leaf
 rebuild   writes that touch several       pack     cutting a buffer into nodes
 drop      what a write unlinks            publish  the one store that readers see

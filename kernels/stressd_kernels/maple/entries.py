@@ -37,12 +37,12 @@ from stressd_kernels.maple.edit import erase_locked, store_locked
 from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
 from stressd_kernels.maple.publish import publish
 from stressd_kernels.maple.rebuild import rebuild
+from stressd_kernels.maple.scan import tree_scan
 from stressd_kernels.maple.search import (
     tree_find,
     tree_load,
     tree_next,
     tree_prev,
-    tree_scan,
 )
 from stressd_kernels.refs import NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status

@@ -49,7 +49,6 @@ from stressd_kernels.maple.node import (
     HEIGHT_MAX,
     NULL,
     SLOT_FIRST,
-    is_last,
     slot_high,
     slot_low,
 )
@@ -256,41 +255,3 @@ def before_in(words, leaf, low, high, slot, result):
             first = slot_low(words, leaf, slot, low)
             return answer(words, result, first, slot_high(words, leaf, slot, high), value)
     return NOT_FOUND
-
-
-@kernel
-def tree_scan(words, tree, first, last, limit, output):
-    """Write up to `limit` entries that meet [first, last] to words[output..], ascending.
-
-    output  word index of the caller's buffer: first, last, value of each entry in turn
-    return  the number of entries; fewer than `limit` means that the range is exhausted
-
-    Each entry was in the tree at some instant of the scan, and nothing that was there all the
-    time is missed; the scan as a whole is not one instant. Last keys ascend strictly; an entry
-    that was stored meanwhile may begin before the previous one's end.
-    """
-    count = 0
-    key = first
-    while count < limit:
-        leaf, low, high = leaf_of(words, tree, key)
-        if leaf == NO_LEAF:
-            return count
-        slot = lanes_below(words, leaf, key)
-        start = slot_low(words, leaf, slot, low)
-        while start <= last:
-            end = slot_high(words, leaf, slot, high)
-            value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-            if value != NULL:
-                words[output] = start
-                words[output + 1] = end
-                words[output + 2] = value
-                output += 3
-                count += 1
-            if end == high or count == limit:
-                break
-            start = end + U1
-            slot += 1
-        if is_last(high) or high >= last:
-            return count
-        key = high + U1
-    return count
