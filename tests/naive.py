@@ -3,6 +3,8 @@
 It has the methods of `MapleTree`, so whatever holds for one must hold for the other; tests run
 both side by side. It never imports kernel code. Searches walk over every gap, so a tree of a
 few thousand entries is as large as it should get.
+
+A reserved entry is one whose value is 0: it is in the way, and no look-up sees it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 KEY_MAX = (1 << 64) - 1
 VALUE_MAX = (1 << 63) - 1
+RESERVED = 0
 
 Entry = tuple[int, int, int]  # first, last, value; all inclusive
 
@@ -33,8 +36,13 @@ class NaiveTree:
 
     def store(self, first: int, last: int, value: int | None) -> None:
         """Map [first, last] to value over whatever is there; None erases the range."""
-        first, last = _range(first, last)
-        value = None if value is None else _value(value)
+        self._put(*_range(first, last), None if value is None else _value(value))
+
+    def reserve(self, first: int, last: int) -> None:
+        """Hold [first, last] with an entry that no look-up sees, over whatever is there."""
+        self._put(*_range(first, last), RESERVED)
+
+    def _put(self, first: int, last: int, value: int | None) -> None:
         low, high = self._overlapping(first, last)
         kept: list[Entry] = []
         if low < high:
@@ -50,21 +58,24 @@ class NaiveTree:
         self._lasts[low:high] = [entry[1] for entry in kept]
         self._values[low:high] = [entry[2] for entry in kept]
 
-    def insert(self, first: int, last: int, value: int) -> None:
-        """Map [first, last] to value where nothing is; FileExistsError elsewhere."""
+    def insert(self, first: int, last: int, value: int | None) -> None:
+        """Map [first, last] to value (None: reserve it) where nothing is; else FileExistsError."""
         first, last = _range(first, last)
         low, high = self._overlapping(first, last)
         if low < high:
             raise FileExistsError(f"[{first}, {last}] is not free")
-        self.store(first, last, _value(value))
+        self._put(first, last, _content(value))
 
     def erase(self, index: int) -> int | None:
-        """Remove the whole entry that holds index and return its value, or None."""
+        """Remove the whole entry that holds index and return its value, or None.
+
+        A reserved one is removed and has no value.
+        """
         at = self._holding(_key("index", index))
         if at is None:
             return None
         del self._firsts[at], self._lasts[at]
-        return self._values.pop(at)
+        return self._values.pop(at) or None
 
     def clear(self) -> None:
         """Remove everything."""
@@ -73,13 +84,13 @@ class NaiveTree:
         self._values.clear()
 
     def allocate(
-        self, low: int, high: int, size: int, value: int, from_top: bool = False
+        self, low: int, high: int, size: int, value: int | None, from_top: bool = False
     ) -> int | None:
         """Find `size` free keys inside [low, high], map them to value, return their start."""
         search = self.empty_area_rev if from_top else self.empty_area
         start = search(low, high, size)
         if start is not None:
-            self.store(start, start + size - 1, value)
+            self._put(start, start + size - 1, _content(value))
         return start
 
     def build(self, entries: Iterable[Entry]) -> None:
@@ -94,7 +105,7 @@ class NaiveTree:
     def load(self, index: int) -> int | None:
         """Return the value at index, or None."""
         at = self._holding(_key("index", index))
-        return None if at is None else self._values[at]
+        return None if at is None else self._values[at] or None
 
     def load_many(self, indexes: Iterable[int]) -> npt.NDArray[np.uint64]:
         """Return the value at each index, 0 where there is none."""
@@ -102,24 +113,25 @@ class NaiveTree:
 
     def find(self, index: int, last: int = KEY_MAX) -> Entry | None:
         """Return the first entry that holds index or begins after it, not beyond last."""
-        index, last = _key("index", index), _key("last", last)
-        at = bisect_left(self._lasts, index)
-        return self._entry(at) if at < len(self) and self._firsts[at] <= last else None
+        index, last = _range(index, last, "index")
+        entry = self._seen(range(bisect_left(self._lasts, index), len(self)))
+        return entry if entry and entry[0] <= last else None
 
     def next(self, index: int) -> Entry | None:
         """Return the first entry that begins after index."""
-        at = bisect_right(self._firsts, _key("index", index))
-        return self._entry(at) if at < len(self) else None
+        return self._seen(range(bisect_right(self._firsts, _key("index", index)), len(self)))
 
     def prev(self, index: int) -> Entry | None:
         """Return the last entry that ends before index."""
-        at = bisect_left(self._lasts, _key("index", index)) - 1
-        return self._entry(at) if at >= 0 else None
+        return self._seen(range(bisect_left(self._lasts, _key("index", index)) - 1, -1, -1))
 
     def items(self, first: int = 0, last: int = KEY_MAX) -> Iterator[Entry]:
         """Yield the entries that overlap [first, last], whole, ascending."""
-        low, high = self._overlapping(*_range(first, last))
-        yield from [self._entry(at) for at in range(low, high)]
+        yield from [entry for entry in self.ranges(first, last) if entry[2] != RESERVED]
+
+    def ranges(self, first: int = 0, last: int = KEY_MAX) -> list[Entry]:
+        """Return what overlaps [first, last], reserved entries too, ascending."""
+        return [self._entry(at) for at in range(*self._overlapping(*_range(first, last)))]
 
     # -- gaps --------------------------------------------------------------------------------
 
@@ -169,8 +181,8 @@ class NaiveTree:
     def check(self) -> str | None:
         """Return what is wrong with the lists, or None."""
         previous = -1
-        for first, last, value in self.items():
-            if not previous < first <= last <= KEY_MAX or not 1 <= value <= VALUE_MAX:
+        for first, last, value in self.ranges():
+            if not previous < first <= last <= KEY_MAX or not RESERVED <= value <= VALUE_MAX:
                 return f"entry [{first}, {last}] -> {value} after {previous}"
             previous = last
         return None
@@ -183,6 +195,10 @@ class NaiveTree:
 
     def _entry(self, at: int) -> Entry:
         return self._firsts[at], self._lasts[at], self._values[at]
+
+    def _seen(self, places: range) -> Entry | None:
+        """Return the first entry at `places` that is not reserved, or None."""
+        return next((self._entry(at) for at in places if self._values[at] != RESERVED), None)
 
     def _overlapping(self, first: int, last: int) -> tuple[int, int]:
         """Return the positions [low, high) of the entries that overlap [first, last]."""
@@ -209,12 +225,17 @@ def _integer(name: str, number: int) -> int:
     return integer(number)
 
 
-def _range(first: int, last: int) -> tuple[int, int]:
+def _range(first: int, last: int, name: str = "first") -> tuple[int, int]:
     """Return both ends of a range, or raise the error that names the argument."""
-    first, last = _key("first", first), _key("last", last)
+    first, last = _key(name, first), _key("last", last)
     if first > last:
-        raise ValueError(f"first must not be above last (got {first} and {last})")
+        raise ValueError(f"{name} must not be above last (got {first} and {last})")
     return first, last
+
+
+def _content(value: int | None) -> int:
+    """Return what stands for a value, or for a reservation."""
+    return RESERVED if value is None else _value(value)
 
 
 def _value(value: int) -> int:

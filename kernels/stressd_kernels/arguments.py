@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from stressd_kernels.status import KEY_MAX, VALUE_MAX
+from stressd_kernels.status import KEY_MAX, VALUE_MAX, ZERO
 
 Entry = tuple[int, int, int]  # first, last (inclusive), value
 
@@ -65,6 +65,11 @@ def value_of(number: int) -> int:
     if not 1 <= value <= VALUE_MAX:
         raise ValueError(f"value must be 1 .. 2**63 - 1 (got {value})")
     return value
+
+
+def content_of(number: int | None) -> int:
+    """Return the word of a value that can be stored, or ZERO for None: a reservation."""
+    return ZERO if number is None else value_of(number)
 
 
 def rows_of(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

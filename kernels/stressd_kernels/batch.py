@@ -14,7 +14,7 @@ from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import TREE_COUNT, TREE_LOCK, TREE_ROOT, U0, UMAX
 from stressd_kernels.lock import OK, lock_give, lock_take
-from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST
+from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, ZERO
 from stressd_kernels.maple.search import leaf_of, tree_load
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK, REF_BIT
 
@@ -44,7 +44,7 @@ def load_wide(words, tree, slot, keys, values):
     """Look up WIDTH keys level by level; the caller is pinned (E1).
 
     The first search to arrive at a leaf does not wait for the others: its reference becomes
-    its value, which has bit 63 clear, and later rounds pass it over.
+    its value, which has bit 63 clear (ZERO reads as NULL), and later rounds pass it over.
     """
     root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     for lane in range(WIDTH):
@@ -61,6 +61,8 @@ def load_wide(words, tree, slot, keys, values):
             node = np.int64(ref & NODE_MASK)
             place = lanes_below(words, node, keys[lane])
             found = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+            if ref & LEAF_BIT != U0 and found == ZERO:
+                found = NULL
             values[lane] = found
             if ref & LEAF_BIT == U0:
                 busy = True

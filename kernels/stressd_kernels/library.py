@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from stressd_kernels.arguments import (
     Entry,
+    content_of,
     key_of,
     keys_of,
     range_of,
@@ -44,6 +45,7 @@ from stressd_kernels.maple.dump import dump_lines
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.memory import Arena
 from stressd_kernels.status import KEY_MAX, RESERVED_BIT, Status
+from stressd_kernels.status import ZERO as ZERO_WORD
 from stressd_kernels.verbs import Verb
 
 MAX = KEY_MAX
@@ -123,7 +125,7 @@ class MapleTree:
 
         None if it begins after `last`, or if there is none.
         """
-        return self._entry(Verb.FIND, key_of("index", index), key_of("last", last))
+        return self._entry(Verb.FIND, *range_of(index, last, "index"))
 
     def next(self, index: int) -> Entry | None:
         """Return the entry after the one at `index` (after `index`, if nothing is there)."""
@@ -202,29 +204,41 @@ class MapleTree:
         first, last = range_of(first, last)
         _done(self._ask(Verb.STORE, first, last, 0 if value is None else value_of(value))[0])
 
-    def insert(self, first: int, last: int, value: int) -> None:
-        """Map [first, last] to `value`; FileExistsError if anything is there."""
+    def reserve(self, first: int, last: int) -> None:
+        """Hold [first, last] with an entry that reads as nothing, whatever was there.
+
+        No look-up sees it; `insert`, gap searches and `allocate` keep away from it, and a store
+        replaces it. `insert` and `allocate` reserve, too, when they are given None as the value.
+        """
+        _done(self._ask(Verb.STORE, *range_of(first, last), ZERO_WORD)[0])
+
+    def insert(self, first: int, last: int, value: int | None) -> None:
+        """Map [first, last] to `value` (None reserves it); FileExistsError if anything is there."""
         first, last = range_of(first, last)
-        status = self._ask(Verb.INSERT, first, last, value_of(value))[0]
+        status = self._ask(Verb.INSERT, first, last, content_of(value))[0]
         if status == Status.EXISTS:
-            raise FileExistsError(f"something is mapped in [{first:#x}, {last:#x}]")
+            raise FileExistsError(f"something is mapped or reserved in [{first:#x}, {last:#x}]")
         _done(status)
 
     def erase(self, index: int) -> int | None:
-        """Remove the whole entry that holds `index`; return its value, or None."""
+        """Remove the whole entry that holds `index`; return its value, or None.
+
+        A reserved entry is removed as well, and has no value.
+        """
         status, value = self._ask(Verb.ERASE, key_of("index", index), result=RESULT_VALUE)
-        return value if _found(status) else None
+        return value if _found(status) and value != ZERO_WORD else None
 
     def allocate(
-        self, low: int, high: int, size: int, value: int, from_top: bool = False
+        self, low: int, high: int, size: int, value: int | None, from_top: bool = False
     ) -> int | None:
         """Find `size` free keys inside [low, high] and map them to `value`, in one step.
 
-        Return the start, the lowest one (the highest, if `from_top`), or None.
+        Return the start, the lowest one (the highest, if `from_top`), or None if nothing fits.
+        A value of None reserves them.
         """
         self._needs_gaps()
         low, high = range_of(low, high, "low", "high")
-        arguments = (low, high, size_of(size), value_of(value), int(bool(from_top)))
+        arguments = (low, high, size_of(size), content_of(value), int(bool(from_top)))
         status, start = self._ask(Verb.ALLOCATE, *arguments, result=RESULT_FIRST)
         return start if _found(status) else None
 
@@ -235,7 +249,7 @@ class MapleTree:
     def copy(self) -> "MapleTree":
         """Return a tree with the same entries: those of one instant."""
         twin = MapleTree(self._gaps, arena=self._arena)
-        twin.build(self._snapshot())
+        twin._build(self._snapshot())
         return twin
 
     def build(self, entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> None:
@@ -243,7 +257,9 @@ class MapleTree:
 
         FileExistsError if the tree is not empty; much faster than storing one by one.
         """
-        rows = rows_of(entries)
+        self._build(rows_of(entries))
+
+    def _build(self, rows: npt.NDArray[np.uint64]) -> None:
         if len(rows) == 0:
             return
         words = self._arena.words
@@ -269,6 +285,7 @@ class MapleTree:
     # -- what it is ------------------------------------------------------------------------
 
     def __len__(self) -> int:
+        """How many ranges are taken: entries, reserved ones among them."""
         return int(self._arena.words[self._block + TREE_COUNT])
 
     def __iter__(self) -> Iterator[Entry]:

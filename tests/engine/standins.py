@@ -18,10 +18,11 @@ from stressd_kernels.layout import (
     U2,
     UMAX,
 )
-from stressd_kernels.status import POISON, TRAP, Status
+from stressd_kernels.status import POISON, TRAP, ZERO, Status
 
 POISON_WORD = np.uint64(POISON)
 TRAP_WORD = np.uint64(TRAP)
+ZERO_WORD = np.uint64(ZERO)
 VALUE = np.uint64(1)
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 RETRY = np.uint64(Status.RETRY)
@@ -51,6 +52,12 @@ def gap_at(words: Any, tree: Any, slot: Any, start: Any) -> Any:
 def answers_poison(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
     """LOAD: what stands in a freed leaf."""
     return POISON_WORD
+
+
+@entry
+def answers_zero(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """LOAD: what stands in a reserved place, and should read as nothing."""
+    return ZERO_WORD
 
 
 @entry

@@ -24,7 +24,7 @@ from stressd_kernels.judge import OK as GRADE_OK
 from stressd_kernels.layout import TREE_ENTRIES_AT
 from stressd_kernels.ops import NUMBERS, operations
 from stressd_kernels.ops.catalog import OPS as CATALOG
-from stressd_kernels.status import KEY_MAX, Status
+from stressd_kernels.status import KEY_MAX, ZERO, Status
 from stressd_kernels.values import LENGTH_AT, ORIGIN_AT, WRITER_AT
 from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import (
@@ -201,9 +201,21 @@ def test_a_second_look_agrees_with_the_first(bench: Bench, name: str) -> None:
     assert bench.judged(AGREEMENT, GRADE_OK) == 2000
 
 
-@pytest.mark.parametrize("stand_in", [standins.answers_poison, standins.answers_trap])
+@pytest.mark.parametrize("name", ["load", "find", "scan", "gap_up", "erase"])
+def test_reserved_entries_are_no_fault(bench: Bench, name: str) -> None:
+    """No look-up answers with one, an erasure may, and none of them is found to be wrong."""
+    bench.put(0, KEY_MAX, ZERO)
+    bench.put(3, 7, value(3, 5))
+    bench.arena.words[bench.slot + TIMING_ON] = 1
+    bench.run(name, 2000)
+    assert bench.engine.findings() == []
+
+
+@pytest.mark.parametrize(
+    "stand_in", [standins.answers_poison, standins.answers_trap, standins.answers_zero]
+)
 def test_freed_memory(bench: Bench, stand_in: Entry) -> None:
-    """A reserved word is never a value."""
+    """A reserved word is never a value, that of a reserved entry no more than the others."""
     bench.fake(stand_in, Verb.LOAD)
     (found, *_) = bench.findings("load", "values", 1)
     assert found.message.endswith("is a reserved word: a freed or foreign node was read")

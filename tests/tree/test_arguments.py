@@ -16,6 +16,7 @@ ENTRIES = [(10, 19, 1), (30, 39, 2)]
 CALLS: dict[str, dict[str, Any]] = {
     "store": {"first": 50, "last": 59, "value": 3},
     "insert": {"first": 50, "last": 59, "value": 3},
+    "reserve": {"first": 50, "last": 59},
     "erase": {"index": 15},
     "load": {"index": 15},
     "find": {"index": 15, "last": 60},
@@ -30,6 +31,8 @@ KEYS = {"first", "last", "index", "low", "high", "align_mask", "align_offset"}
 REVERSED = {
     "store": {"first": 60, "last": 59},
     "insert": {"first": 60, "last": 59},
+    "reserve": {"first": 60, "last": 59},
+    "find": {"index": 61, "last": 60},
     "items": {"first": 60, "last": 59},
     "empty_area": {"low": 60, "high": 59},
     "empty_area_rev": {"low": 60, "high": 59},
@@ -65,7 +68,7 @@ def wrong_arguments() -> list[Any]:
                 }
             if name == "align_mask":
                 wrong |= {"not_a_mask": (6, ValueError)}
-            if not (method == "store" and name == "value"):  # there None means: erase
+            if name != "value":  # there None means: erase, or reserve
                 wrong |= {"none": (None, TypeError)}
             cases += [
                 pytest.param(method, name, value, error, id=f"{method}-{name}-{what}")

@@ -34,13 +34,13 @@ from stressd_kernels.maple.node import (
     PIVOT_FIRST,
     SLOT_FIRST,
     SLOTS,
+    ZERO,
     slot_high,
     slot_low,
 )
 from stressd_kernels.maple.search import is_stale
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, REF_BIT
 from stressd_kernels.status import VALUE_MAX as VALUE_MAX_INT
-from stressd_kernels.status import ZERO as ZERO_INT
 
 
 class Invariant(IntEnum):
@@ -74,7 +74,6 @@ REFERENCE = np.uint64(Invariant.REFERENCE)
 VALUE = np.uint64(Invariant.VALUE)
 COUNTS = np.uint64(Invariant.COUNTS)
 VALUE_MAX = np.uint64(VALUE_MAX_INT)
-ZERO = np.uint64(ZERO_INT)
 GAPS = np.uint64(FLAG_GAPS)
 ALL_SLOTS = np.uint64(0xFFFF)
 

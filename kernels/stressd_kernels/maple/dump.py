@@ -8,7 +8,9 @@ import numpy.typing as npt
 from stressd_kernels.layout import TREE_ROOT
 from stressd_kernels.maple.node import GAP_FIRST, HEIGHT_MAX, PIVOT_FIRST, SLOT_FIRST, SLOTS
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK, REF_BIT
-from stressd_kernels.status import KEY_MAX
+from stressd_kernels.status import KEY_MAX, ZERO
+
+NAMES = {0: "NULL", ZERO: "ZERO"}
 
 
 def dump_lines(words: npt.NDArray[np.uint64], tree: int) -> Iterator[str]:
@@ -37,7 +39,7 @@ def _node_lines(
         last = min(pivot, high)
         item = int(words[node + SLOT_FIRST + slot])
         if leaf:
-            yield f"{indent}  {slot:2} [{first:#x}, {last:#x}] {item if item else 'NULL'}"
+            yield f"{indent}  {slot:2} [{first:#x}, {last:#x}] {NAMES.get(item, item)}"
         else:
             gap = int(words[node + GAP_FIRST + slot])
             yield f"{indent}  {slot:2} [{first:#x}, {last:#x}] gap {gap:#x}"

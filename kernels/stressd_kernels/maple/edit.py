@@ -3,7 +3,7 @@
 Decide, then do. `store_locked` and `erase_locked` walk once and choose:
 
     NOTHING    the range is NULL already
-    VALUE      exactly one entry, value for value: one release store in place (L2)
+    VALUE      exactly one entry, value for value (not ZERO): one release store in place (L2)
     LEAF       the leaf's copy has room and stays full enough: copy, splice, publish
     REBUILD    anything else: the range leaves the leaf, or the leaf would overflow, underflow
                or end with NULL (rebuild.py, called through its address: it is large, and four
@@ -48,10 +48,11 @@ from stressd_kernels.maple.node import (
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
 from stressd_kernels.refs import LEAF_BIT, NO_REF
-from stressd_kernels.status import Status
+from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb, structure_call
 
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
+RESERVED = np.uint64(RESERVED_BIT)
 REBUILD = int(Verb.REBUILD)
 
 PLAN_FROM = SLOT_SCRATCH  # first slot replaced
@@ -66,7 +67,7 @@ def store_locked(words, tree, slot, first, last, value):
     """Map [first, last] to `value` (NULL erases); the caller holds the lock and has nodes.
 
     words  uint64[::1]; tree, slot: word indexes of their blocks
-    first  first <= last, any keys; value: 0 .. 2**63 - 1
+    first  first <= last, any keys; value: 0 .. 2**63 - 1, or ZERO
     return OK; RESULT_VERSION is the version after the write
     """
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
@@ -132,7 +133,9 @@ def value_in_leaf(words, tree, slot, depth):
     last = words[slot + PLAN_LAST]
     left = np.int64(slot_low(words, leaf, begin, words[path + PATH_LOW]) < first)
     right = np.int64(slot_high(words, leaf, end, high) > last)
-    if begin == end and left + right == 0 and words[leaf + SLOT_FIRST + begin] != NULL:
+    before = words[leaf + SLOT_FIRST + begin]
+    ordinary = before != NULL and (before | words[slot + PLAN_VALUE]) & RESERVED == U0
+    if begin == end and left + right == 0 and ordinary:
         publish_value(words, tree, slot, leaf + SLOT_FIRST + begin, words[slot + PLAN_VALUE])
         return True
     used = lanes_below(words, leaf, high) + 1 - (end - begin) + left + right

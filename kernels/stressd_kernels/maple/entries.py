@@ -39,6 +39,7 @@ from stressd_kernels.maple.publish import publish
 from stressd_kernels.maple.rebuild import rebuild
 from stressd_kernels.maple.scan import tree_scan
 from stressd_kernels.maple.search import (
+    is_taken,
     tree_find,
     tree_load,
     tree_next,
@@ -165,7 +166,7 @@ def insert(base, tree, slot, a, b, c, d, e):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    if tree_find(words, tree, slot, a, b) == OK:
+    if is_taken(words, tree, a, b):
         return write_end(words, tree, slot, EXISTS, U0)
     return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c), U0)
 

@@ -2,7 +2,7 @@
 
     word 0        generation (changes only when the node is freed)
     words 1-15    pivots: pivot i is the last key of slot i, inclusive; unused ones are 2**64 - 1
-    words 16-31   slots: values or NULL (0) in a leaf, references in an inner node; unused: 0
+    words 16-31   slots: values, ZERO or NULL (0) in a leaf, references in an inner node; unused: 0
     words 32-47   inner nodes only: for each slot the longest NULL range below it, in keys
 
 A node spans [low, high]; both come with the descent and are never stored. Slot i covers from
@@ -20,15 +20,20 @@ Invariants of every published node (`check.py` tests them)
 
 and, for readers,
     L1  after a node is unlinked none of its words is written until it is freed
-    L2  a node keeps its [low, high], its pivots and its NULL pattern for life; the only word
-        of a published leaf that changes is a value that is replaced by another on exactly its
-        range, and of a published inner node a slot (P1) or a gap (P3)
+    L2  a node keeps its [low, high] and its pivots for life, and a leaf which of its slots are
+        NULL and which are ZERO; the only word of a published leaf that changes is a value that
+        is replaced by another on exactly its range, and of a published inner node a slot (P1)
+        or a gap (P3)
+
+ZERO holds a place and reads as nothing. For writers and gaps it is an entry like any other; for
+look-ups it is NULL.
 """
 
 import numpy as np
 
 from stressd_kernels.door import kernel_inline
 from stressd_kernels.layout import U1, UMAX
+from stressd_kernels.status import ZERO as ZERO_WORD
 
 SLOTS = 16
 PIVOT_FIRST = 1
@@ -37,6 +42,7 @@ GAP_FIRST = 32
 FILL_MIN = 6
 HEIGHT_MAX = 14  # 6 ** 13 leaves are more than any arena holds
 NULL = np.uint64(0)
+ZERO = np.uint64(ZERO_WORD)
 
 
 @kernel_inline

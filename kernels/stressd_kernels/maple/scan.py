@@ -4,7 +4,8 @@ A scan stays at the node above the leaves: it copies one leaf after another and 
 the one AHEAD of it. That node may be unlinked meanwhile. Its children were in the tree at that
 instant, which lies inside the scan, and by L1 it names them for as long as the caller is pinned
 (E1), so each leaf was part of the tree at some instant of the scan. The spans of leaves do not
-overlap, so even entries of different instants come in order.
+overlap, so even entries of different instants come in order. Reserved entries (ZERO) are passed
+over.
 
     S1, S2  as in maple/search.py
 
@@ -24,7 +25,7 @@ from stressd_kernels.door import (
 )
 from stressd_kernels.lanes import lanes_below, lanes_zero
 from stressd_kernels.layout import TREE_ROOT, U0, U1, U2, UMAX
-from stressd_kernels.maple.node import HEIGHT_MAX, SLOT_FIRST, is_last, slot_high, slot_low
+from stressd_kernels.maple.node import HEIGHT_MAX, SLOT_FIRST, ZERO, is_last, slot_high, slot_low
 from stressd_kernels.maple.search import is_stale
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 
@@ -130,6 +131,8 @@ def scan_leaf(words, leaf, span, window, room, output):
         slot = lowest_bit(taken)
         taken &= taken - U1
         value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        if value == ZERO:
+            continue
         words[output] = slot_low(words, leaf, slot, low)
         words[output + 1] = slot_high(words, leaf, slot, high)
         words[output + 2] = value

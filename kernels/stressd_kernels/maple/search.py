@@ -8,13 +8,18 @@ is the map's at the last of these instants, which lies inside the operation. `fi
 leaf only (N2) and is as strict. `next` and `prev` may need two: they compare the version
 around both (V1, V2) and after three tries answer all the same, marked loose.
 
+Reserved entries (ZERO) hold their place and read as nothing: each of these passes over them. A
+leaf's pattern of them is as fixed as that of its NULLs (L2), so inside one leaf nothing changes.
+`find` looks at a second leaf only where they fill the first to its end, and is then as strict, or
+as loose, as `next`.
+
 Ordering                                             pairs with   and forbids
     S1  acquire, reading the root                    P1           a node before its content
     S2  acquire, reading a slot                      P1           "
     V1  acquire, reading the version before          P4           an answer from half a write
     V2  acquire fence, before reading it after       P2, P3       "
 
-Progress: wait-free; next and prev repeat at most CROSSING_TRIES times.
+Progress: wait-free; what crosses leaves is repeated at most CROSSING_TRIES times.
 
 Source: pivots as inclusive upper bounds, Linux lib/maple_tree.c; sixteen comparisons at once
 instead of a search inside the node (lanes.py).
@@ -49,6 +54,7 @@ from stressd_kernels.maple.node import (
     HEIGHT_MAX,
     NULL,
     SLOT_FIRST,
+    ZERO,
     slot_high,
     slot_low,
 )
@@ -71,7 +77,9 @@ def is_stale(words, ref):
 
 @kernel
 def tree_load(words, tree, key):
-    """Return the value word at `key`: NULL, a value, or a reserved word if a bug shows.
+    """Return the value word at `key`: NULL (also where it is reserved), or a value.
+
+    Any other reserved word than ZERO is a bug, and is returned.
 
     words   uint64[::1], the arena
     tree    word index of the tree block
@@ -91,7 +99,7 @@ def tree_load(words, tree, key):
         slot = lanes_below(words, node, key)
         ref = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
         if leaf != U0:
-            return ref
+            return NULL if ref == ZERO else ref
     return TRAP
 
 
@@ -133,25 +141,53 @@ def tree_find(words, tree, result, key, last):
     """Leave the first entry that ends at or after `key` and begins at or before `last`.
 
     result  word index of the slot block that takes the answer
-    return  OK or NOT_FOUND
+    return  OK or NOT_FOUND; RESULT_TRIES is CROSSING_TRIES if the answer is loose, as for next
     """
+    words[result + RESULT_TRIES] = U0
     leaf, low, high = leaf_of(words, tree, key)
     if leaf == NO_LEAF:
         return NOT_FOUND
-    slot = lanes_below(words, leaf, key)
-    first = slot_low(words, leaf, slot, low)
-    end = slot_high(words, leaf, slot, high)
-    value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-    if value == NULL:
-        if end == high:
-            return NOT_FOUND  # only the right-most leaf ends with NULL (N2)
-        slot += 1
-        first = end + U1
-        end = slot_high(words, leaf, slot, high)
-        value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-    if first > last:
-        return NOT_FOUND
-    return answer(words, result, first, end, value)
+    status = find_in(words, leaf, low, high, key, result)
+    if status != OK:
+        # Only the right-most leaf ends with NULL (N2): this one ends with reserved entries.
+        return NOT_FOUND if high >= last else find_beyond(words, tree, result, key, last)
+    return OK if words[result + RESULT_FIRST] <= last else NOT_FOUND
+
+
+@kernel
+def find_beyond(words, tree, result, key, last):
+    """Do what tree_find does where reserved entries fill the leaf of `key` to its end."""
+    status = NOT_FOUND
+    for attempt in range(CROSSING_TRIES):
+        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
+        words[result + RESULT_TRIES] = np.uint64(attempt)
+        words[result + RESULT_VERSION] = version
+        status = tree_first(words, tree, result, key, last)
+        fence_acquire("V2")  # pairs with P2 (publish)
+        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+            return status
+        pause()
+    words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
+    return status
+
+
+@kernel
+def tree_first(words, tree, result, key, last):
+    """Leave the first entry that ends at or after `key`, looking at leaf after leaf.
+
+    return  OK; NOT_FOUND if there is none, or if it begins after `last`
+
+    Each leaf is of another instant: the caller compares versions, or answers loosely.
+    """
+    while True:
+        leaf, low, high = leaf_of(words, tree, key)
+        if leaf == NO_LEAF:
+            return NOT_FOUND
+        if find_in(words, leaf, low, high, key, result) == OK:
+            return OK if words[result + RESULT_FIRST] <= last else NOT_FOUND
+        if high >= last:
+            return NOT_FOUND
+        key = high + U1
 
 
 @kernel
@@ -170,11 +206,12 @@ def tree_next(words, tree, result, key):
         if leaf == NO_LEAF:
             return NOT_FOUND
         end = slot_high(words, leaf, lanes_below(words, leaf, key), high)
-        if end == UMAX:
-            return NOT_FOUND
+        status = NOT_FOUND
         if end != high:
-            return find_in(words, leaf, low, high, end + U1, result)
-        status = tree_find(words, tree, result, end + U1, UMAX)
+            status = find_in(words, leaf, low, high, end + U1, result)
+        if status == OK or high == UMAX:
+            return status
+        status = tree_first(words, tree, result, high + U1, UMAX)
         fence_acquire("V2")  # pairs with P2 (publish)
         if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
             return status
@@ -183,22 +220,22 @@ def tree_next(words, tree, result, key):
     while status == OK and words[result + RESULT_FIRST] <= key:
         if words[result + RESULT_LAST] == UMAX:
             return NOT_FOUND
-        status = tree_find(words, tree, result, words[result + RESULT_LAST] + U1, UMAX)
+        status = tree_first(words, tree, result, words[result + RESULT_LAST] + U1, UMAX)
     return status
 
 
 @kernel
 def find_in(words, leaf, low, high, key, result):
-    """Leave the first entry at or after `key` inside one leaf; OK or NOT_FOUND (N2)."""
+    """Leave the first entry at or after `key` inside one leaf; OK or NOT_FOUND."""
     slot = lanes_below(words, leaf, key)
-    value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-    if value == NULL:
-        if slot_high(words, leaf, slot, high) == high:
+    while True:
+        end = slot_high(words, leaf, slot, high)
+        value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        if value != NULL and value != ZERO:
+            return answer(words, result, slot_low(words, leaf, slot, low), end, value)
+        if end == high:
             return NOT_FOUND
         slot += 1
-        value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-    first = slot_low(words, leaf, slot, low)
-    return answer(words, result, first, slot_high(words, leaf, slot, high), value)
 
 
 @kernel
@@ -251,7 +288,18 @@ def before_in(words, leaf, low, high, slot, result):
     while slot > 0:
         slot -= 1
         value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-        if value != NULL:
+        if value != NULL and value != ZERO:
             first = slot_low(words, leaf, slot, low)
             return answer(words, result, first, slot_high(words, leaf, slot, high), value)
     return NOT_FOUND
+
+
+@kernel
+def is_taken(words, tree, first, last):
+    """Say whether anything is mapped or reserved in [first, last]; for holders of the lock (W1)."""
+    leaf, _, high = leaf_of(words, tree, first)
+    if leaf == NO_LEAF:
+        return False
+    slot = lanes_below(words, leaf, first)
+    taken = load_relaxed(words, leaf + SLOT_FIRST + slot) != NULL
+    return taken or slot_high(words, leaf, slot, high) < last  # what follows a NULL is none (N2)
