@@ -3,7 +3,7 @@
     from stressd_kernels import MapleTree
 
 is the library; everything else here serves the daemon. Importing the package imports numba but
-compiles nothing; the build (fast or checking) is read from STRESSD_BUILD at that moment.
+compiles nothing; the build (builds.py) is read from STRESSD_BUILD at that moment.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -14,7 +14,7 @@ from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import TREE_COUNT, TREE_LOCK, TREE_ROOT, U0, UMAX
 from stressd_kernels.lock import OK, lock_give, lock_take
-from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, ZERO
+from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, SLOTS, ZERO
 from stressd_kernels.maple.search import leaf_of, tree_load
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK, REF_BIT
 
@@ -101,7 +101,7 @@ def entries_copy(words, tree, rows):
             return
         first = low
         for place in range(lanes_below(words, leaf, high) + 1):
-            last = high if place == 15 else min(words[leaf + 1 + place], high)
+            last = high if place == SLOTS - 1 else min(words[leaf + 1 + place], high)
             value = load_acquire(words, leaf + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
             if value != NULL:
                 rows[at, 0] = first

@@ -9,6 +9,8 @@ against 4 .. 25 (measured).
 Safety: `plain` reads are for words that are immutable once published, or private. Gaps change
 under readers, so their group is read `volatile`: the compiler may neither repeat nor move the
 read, and the version word tells whether it was torn.
+
+The model build takes the same names from lanes_model.py (last lines).
 """
 
 from typing import Any
@@ -18,6 +20,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from stressd_kernels.builds import MODEL
 from stressd_kernels.door_native import I32, I64, _word
 
 LANES = 16
@@ -249,3 +252,11 @@ def lanes_null_fit(typingctx, words, leaf, low, high, size):  # type: ignore[no-
 
     numbers = [types.int64, *[types.uint64] * 3]
     return types.uint64(words, *numbers), codegen
+
+
+if MODEL:
+    _names = [name for name in globals() if name.startswith("lanes_")]
+    from stressd_kernels import lanes_model
+
+    for _name in _names:
+        globals()[_name] = getattr(lanes_model, _name)

@@ -16,6 +16,8 @@ reserved, not used: a slot or a chunk costs pages when it is touched.
 
 import numpy as np
 
+from stressd_kernels.builds import MODEL
+
 WORD_BYTES = 8
 LINE_WORDS = 16  # 128 bytes: two cache lines, the unit of adjacent-line prefetch
 
@@ -64,7 +66,7 @@ TREE_STATS = 5 * LINE_WORDS  # restructures by kind, see maple/pack.py
 FLAG_GAPS = 1
 
 # -- announcements -----------------------------------------------------------------------
-SLOTS_MAX = 256
+SLOTS_MAX = 4 if MODEL else 256
 ANNOUNCE = TREES + TREES_MAX * TREE_WORDS
 
 # -- slots -------------------------------------------------------------------------------
@@ -96,6 +98,7 @@ SLOT_STAMPS = SLOT_LIMBO + LIMBO_MAX
 # -- pool --------------------------------------------------------------------------------
 POOL = SLOTS + SLOTS_MAX * SLOT_WORDS
 CHUNK_WORDS = 1 << 18  # 2 MiB: one huge page
+NODE_SLOTS = 4 if MODEL else 16  # ranges side by side in one node
 LEAF_WORDS = 32
 INNER_WORDS = 48  # a leaf's shape, then one line of gaps
 ARENA_WORDS_MAX = 1 << 33  # 64 GiB

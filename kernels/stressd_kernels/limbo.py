@@ -18,11 +18,12 @@ node left, it first frees all that readers have left, as long as that takes.
 import numpy as np
 
 from stressd_kernels.arena import ARENA_FULL, NODES_RETIRED, arena_reserve, node_free
-from stressd_kernels.door import kernel, kernel_inline, load_relaxed
+from stressd_kernels.door import MODEL, kernel, kernel_inline, load_relaxed
 from stressd_kernels.epoch import epoch_expired, epoch_stamp, epoch_try_advance
 from stressd_kernels.layout import (
     HEADER_BACKLOG_MAX,
     LIMBO_MAX,
+    NODE_SLOTS,
     READY_MAX,
     SLOT_LIMBO,
     SLOT_NODES,
@@ -44,14 +45,14 @@ EPOCH_ADVANCES = SLOT_NODES + 20
 BACKLOG_WAITS = SLOT_NODES + 21
 
 RING_MASK = np.uint64(LIMBO_MAX - 1)
-RETIRE_MOST = np.uint64(512)  # the most entries that one write puts in
-ADVANCE_EVERY = np.uint64(512)
+RETIRE_MOST = np.uint64(16 if MODEL else 512)  # the most entries that one write puts in
+ADVANCE_EVERY = np.uint64(1 if MODEL else 512)
 FREE_PER_OP = 16
 FREE_WHEN_FULL = 64
 BACKLOG = np.uint64(Status.BACKLOG)
 
 assert LIMBO_MAX & (LIMBO_MAX - 1) == 0
-assert READY_MAX >= 16 * 16, "a subtree of any height must fit the stack of the ready"
+assert READY_MAX >= 16 * NODE_SLOTS, "a subtree of any height must fit the stack of the ready"
 
 
 @kernel_inline
@@ -176,7 +177,7 @@ def limbo_free(words, slot, budget):
 def children_ready(words, slot, node):
     """Push the children of an expired inner node, as subtrees, onto the stack of the ready."""
     ready = np.int64(words[slot + READY_COUNT])
-    for child in range(16):
+    for child in range(NODE_SLOTS):
         ref = load_relaxed(words, node + 16 + child)
         if ref != U0:
             words[slot + SLOT_READY + ready] = ref | SUBTREE_BIT

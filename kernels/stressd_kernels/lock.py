@@ -27,6 +27,7 @@ Not promised: anything about a tree whose lock is BROKEN, but that its readers a
 import numpy as np
 
 from stressd_kernels.door import (
+    MODEL,
     compare_exchange,
     kernel,
     load_acquire,
@@ -41,8 +42,8 @@ from stressd_kernels.status import Status
 FREE = np.uint64(0)
 HELD = np.uint64(1)
 BROKEN = np.uint64(2)
-SPINS_BEFORE_YIELD = 64
-YIELDS_BEFORE_STOP = 1000  # how long a waiter hopes after the run was told to stop
+SPINS_BEFORE_YIELD = 2 if MODEL else 64
+YIELDS_BEFORE_STOP = 2 if MODEL else 1000  # how long a waiter hopes after the run was told to stop
 
 OK = np.uint64(Status.OK)
 STOPPED = np.uint64(Status.STOPPED)

@@ -21,7 +21,7 @@ from stressd_kernels.arena import (
     NODES_RETIRED,
     NODES_TAKEN,
 )
-from stressd_kernels.door import borrowed, driver
+from stressd_kernels.door import MODEL, borrowed, driver
 from stressd_kernels.epoch import FIRST_EPOCH, epoch_lag
 from stressd_kernels.layout import (
     ARENA_CARVED_INNERS,
@@ -263,6 +263,10 @@ class Arena:
 
 def _reserve(words: int) -> Words:
     """Reserve `words` words of address space whose pool is aligned to huge pages."""
+    if MODEL:
+        from stressd_kernels.model import words as model
+
+        return model.Words()
     huge = CHUNK_WORDS * WORD_BYTES
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
     try:

@@ -84,7 +84,8 @@ OP_TIMED_MAX = 10
 
 # -- known -------------------------------------------------------------------------------
 KNOWN = OPS + OPS_MAX * OP_WORDS
-KNOWN_AT_DRAW = KNOWN + SLOTS_MAX  # what was known of the drawn writer before the operation
+# what was known of the drawn writer before the operation
+KNOWN_AT_DRAW = KNOWN + max(SLOTS_MAX, LINE_WORDS)
 
 # -- findings ----------------------------------------------------------------------------
 FINDINGS = KNOWN_AT_DRAW + LINE_WORDS  # word 0: how many there were, recorded or not

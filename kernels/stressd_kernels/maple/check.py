@@ -27,6 +27,7 @@ from stressd_kernels.layout import (
     UMAX,
 )
 from stressd_kernels.maple.node import (
+    ALL_SLOTS,
     FILL_MIN,
     GAP_FIRST,
     HEIGHT_MAX,
@@ -75,7 +76,6 @@ VALUE = np.uint64(Invariant.VALUE)
 COUNTS = np.uint64(Invariant.COUNTS)
 VALUE_MAX = np.uint64(VALUE_MAX_INT)
 GAPS = np.uint64(FLAG_GAPS)
-ALL_SLOTS = np.uint64(0xFFFF)
 
 # what the walk has seen, in the caller's slot block behind the results
 SEEN_ENTRIES = RESULT_FIRST + 8

@@ -21,7 +21,7 @@ from stressd_kernels.layout import (
     U1,
 )
 from stressd_kernels.limbo import RETIRE_MOST, limbo_count, limbo_put
-from stressd_kernels.maple.node import SLOT_FIRST, SLOTS
+from stressd_kernels.maple.node import ALL_SLOTS, SLOT_FIRST, SLOTS
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_PLACE, RIGHT
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, SUBTREE_BIT
 
@@ -29,7 +29,6 @@ DROPPED_COUNT = SLOT_SCRATCH + 11
 DROPPED_NODES = SLOT_SCRATCH + 12
 DROPPED = SLOT_SCRATCH + 512
 STACK = SLOT_SCRATCH + 1024
-ALL_SLOTS = np.uint64(0xFFFF)
 
 assert STACK + 16 * SLOTS <= SLOT_LEAF_CACHE
 assert DROPPED + int(RETIRE_MOST) <= STACK

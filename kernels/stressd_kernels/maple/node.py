@@ -7,7 +7,7 @@
 
 A node spans [low, high]; both come with the descent and are never stored. Slot i covers from
 the key after pivot i - 1 (or low) to pivot i (or high, whichever is less), so the last slot
-needs no pivot and all sixteen can be used.
+needs no pivot and all sixteen can be used. (The model build uses the first four of each group.)
 
 Invariants of every published node (`check.py` tests them)
     N1  pivots ascend strictly up to `high`; after that all are unused
@@ -32,14 +32,15 @@ look-ups it is NULL.
 import numpy as np
 
 from stressd_kernels.door import kernel_inline
-from stressd_kernels.layout import U1, UMAX
+from stressd_kernels.layout import NODE_SLOTS, U1, UMAX
 from stressd_kernels.status import ZERO as ZERO_WORD
 
-SLOTS = 16
+SLOTS = NODE_SLOTS
 PIVOT_FIRST = 1
 SLOT_FIRST = 16
 GAP_FIRST = 32
-FILL_MIN = 6
+FILL_MIN = 6 if SLOTS == 16 else 2
+ALL_SLOTS = np.uint64((1 << SLOTS) - 1)  # a mask of the slots of a node
 HEIGHT_MAX = 14  # 6 ** 13 leaves are more than any arena holds
 NULL = np.uint64(0)
 ZERO = np.uint64(ZERO_WORD)

@@ -35,7 +35,7 @@ BUFFER_GAP = SLOT_SCRATCH + 192
 NEWS_PIVOT = SLOT_SCRATCH + 256
 NEWS_REF = SLOT_SCRATCH + 264
 NEWS_GAP = SLOT_SCRATCH + 272
-EVEN = 15  # most ranges an even piece is planned for: one is left for moving a cut
+EVEN = SLOTS - 1  # most ranges an even piece is planned for: one is left for moving a cut
 
 STAT_SPLIT = TREE_STATS  # levels cut into more nodes than one
 STAT_MERGE = TREE_STATS + 1  # levels that took in a neighbour

@@ -77,7 +77,7 @@ from stressd_kernels.maple.walk import (
 )
 from stressd_kernels.refs import NO_REF, NODE_MASK
 
-ROOM = 24  # most ranges that are shared out to two nodes
+ROOM = SLOTS * 3 // 2  # most ranges that are shared out to two nodes
 FIRST = SLOT_SCRATCH + 8  # the range, widened to the NULLs it touches
 LAST = SLOT_SCRATCH + 9
 VALUE = SLOT_SCRATCH + 10

@@ -1,0 +1,91 @@
+"""What kernels of the model build index: a sparse arena of np.uint64 words.
+
+While no machine runs, or between two runs of it, an access is just that. While one runs, it is
+the running actor's, and goes through the machine's memory; labelled and relaxed accesses are
+steps of the schedule, plain ones are not.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+ZERO = np.uint64(0)
+WORD_MASK = (1 << 64) - 1
+
+
+class Words:
+    """An arena whose words are 0 until they are written; slices give and take numpy arrays."""
+
+    machine: Any = None  # the one that runs, of all words: there is one at a time
+
+    def __init__(self) -> None:
+        self.base: dict[int, Any] = {}
+
+    def __getitem__(self, index: Any) -> Any:
+        if type(index) is slice:
+            places = range(*index.indices(1 << 62))
+            return np.array([self.base.get(place, ZERO) for place in places], np.uint64)
+        machine = Words.machine
+        if machine is None:
+            return self.base.get(int(index), ZERO)
+        return machine.read(int(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if type(index) is slice:
+            places = range(*index.indices(1 << 62))
+            for place, one in zip(places, np.broadcast_to(value, len(places)), strict=True):
+                self.base[place] = np.uint64(one)
+            return
+        if type(value) is not np.uint64:
+            value = np.uint64(int(value) & WORD_MASK)
+        machine = Words.machine
+        if machine is None:
+            self.base[int(index)] = value
+        else:
+            machine.write(int(index), value)
+
+    def volatile(self, index: int) -> Any:
+        """Read words[index] as a word that may change meanwhile."""
+        machine = Words.machine
+        if machine is None:
+            return self.base.get(index, ZERO)
+        return machine.read(index, volatile=True)
+
+    def load(self, index: int, label: str | None) -> Any:
+        """Load words[index]: relaxed without a label, with acquire otherwise."""
+        machine = Words.machine
+        if machine is None:
+            return self.base.get(index, ZERO)
+        return machine.load(index, label)
+
+    def store(self, index: int, value: Any, label: str | None) -> None:
+        """Store to words[index]: relaxed without a label, with release otherwise."""
+        machine = Words.machine
+        if machine is None:
+            self.base[index] = value
+        else:
+            machine.store(index, value, label)
+
+    def swap(self, index: int, change: Callable[[Any], Any], label: str) -> Any:
+        """Set words[index] to change(before), unless that is None; return what was there."""
+        machine = Words.machine
+        if machine is not None:
+            return machine.swap(index, change, label)
+        before = self.base.get(index, ZERO)
+        after = change(before)
+        if after is not None:
+            self.base[index] = after
+        return before
+
+    @classmethod
+    def fence(cls, kind: str, label: str) -> None:
+        """Order the running actor's accesses: kind is full, acquire or release."""
+        if cls.machine is not None:
+            cls.machine.fence(kind, label)
+
+    @classmethod
+    def wait(cls) -> None:
+        """Let other actors go first."""
+        if cls.machine is not None:
+            cls.machine.wait()
