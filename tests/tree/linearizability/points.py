@@ -1,0 +1,211 @@
+"""Load, find, next and prev at random keys: how they are asked, and what is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stressd_kernels.door import (
+    borrowed,
+    driver,
+    entry_call,
+    fence_acquire,
+    kernel,
+    load_relaxed,
+    sched_yield,
+)
+from stressd_kernels.epoch import epoch_pin, epoch_unpin
+from stressd_kernels.layout import (
+    RESULT_FIRST,
+    RESULT_LAST,
+    RESULT_TRIES,
+    RESULT_VALUE,
+    U0,
+    U1,
+    UMAX,
+)
+from stressd_kernels.maple.search import CROSSING_TRIES
+from stressd_kernels.prng import prng_below
+from stressd_kernels.status import Status
+from tests.tree.linearizability.states import (
+    CELL_KEYS,
+    CELLS,
+    ORIGIN,
+    SHIFT,
+    STOP,
+    first_of,
+    is_entry,
+    last_of,
+    version_now,
+)
+
+LOAD, FIND, NEXT, PREV = range(4)
+
+V1, V2, KEY, MOST, STATUS, FIRST, LAST, VALUE, TRIES = range(9)
+ROW = 9
+JUDGED, OVERLAPPED, LOOSE = range(3)  # of totals
+
+PIN_READS = 8
+EVERYWHERE = (1 << 62) - 1  # instead of a last key: up to the end of all keys
+OK = int(Status.OK)
+NOT_FOUND = int(Status.NOT_FOUND)
+
+
+Log = npt.NDArray[np.int64]
+
+
+@driver
+def read(words, tree, slot, address, shape, log):
+    """Ask at random keys until the log, int64[:, ROW], is full or the round over; return rows.
+
+    address  of the entry LOAD, FIND, NEXT or PREV
+    """
+    words = borrowed(words)
+    keys = np.uint64(shape[CELLS] << SHIFT)
+    done = 0
+    while done < len(log) and load_relaxed(words, shape[STOP]) == U0:
+        epoch_pin(words, slot)
+        for at in range(done, min(done + PIN_READS, len(log))):
+            row = log[at]
+            row[KEY] = np.int64(prng_below(words, slot, keys))
+            row[MOST] = EVERYWHERE
+            if prng_below(words, slot, keys) & U1 != U0:
+                row[MOST] = np.int64(prng_below(words, slot, keys))
+            ask(words, tree, slot, address, shape, row)
+        epoch_unpin(words, slot)
+        if log[done, V1] == version_now(words, tree, shape):
+            sched_yield()  # nothing has changed meanwhile: whoever writes may want this core
+        done = min(done + PIN_READS, len(log))
+    return done
+
+
+@kernel
+def ask(words, tree, slot, address, shape, row):
+    """Ask once, between two looks at the version, and complete the row."""
+    key = np.uint64(shape[ORIGIN] + row[KEY])
+    most = UMAX if row[MOST] == EVERYWHERE else np.uint64(shape[ORIGIN] + row[MOST])
+    words[slot + RESULT_TRIES] = U0
+    row[V1] = version_now(words, tree, shape)
+    status = entry_call(words, address, tree, slot, key, most, U0, U0, U0)
+    fence_acquire("V2")
+    row[V2] = version_now(words, tree, shape)
+    row[STATUS] = np.int64(status)
+    row[FIRST] = np.int64(words[slot + RESULT_FIRST]) - shape[ORIGIN]
+    row[LAST] = np.int64(words[slot + RESULT_LAST]) - shape[ORIGIN]
+    row[VALUE] = np.int64(words[slot + RESULT_VALUE])
+    row[TRIES] = np.int64(words[slot + RESULT_TRIES])
+
+
+@driver
+def judge(log, kind, states, values, totals):
+    """Judge int64[:, ROW]; add to totals; return -1, or the first row that is wrong."""
+    for at in range(len(log)):
+        row = log[at]
+        low = row[V1] // 2
+        high = min((row[V2] + 1) // 2, len(states) - 1)
+        loose = kind >= NEXT and row[TRIES] >= CROSSING_TRIES
+        good = False
+        if loose:
+            good = is_loosely_right(row, kind, states[low : high + 1], values)
+        else:
+            for number in range(low, high + 1):
+                if is_right(row, kind, states[number], values):
+                    good = True
+                    break
+        if not good:
+            return at
+        totals[JUDGED] += 1
+        totals[OVERLAPPED] += high > low
+        totals[LOOSE] += loose
+    return -1
+
+
+@kernel
+def is_right(row, kind, state, values):
+    """Say whether a row's answer is that of one state."""
+    cell = row[KEY] >> SHIFT
+    if kind == LOAD:
+        return row[STATUS] == values[state[cell]]
+    cell = wanted(kind, state, cell)
+    if kind == FIND and cell >= 0:
+        begin = max(first_of(state, cell) * CELL_KEYS, 0)
+        if begin > row[MOST]:
+            cell = -1
+    if cell < 0:
+        return row[STATUS] == NOT_FOUND
+    return names(row, state, values, cell)
+
+
+@kernel
+def wanted(kind, state, cell):
+    """Return a cell of the entry that FIND, NEXT or PREV means, or -1."""
+    if kind == PREV:
+        cell = first_of(state, cell) - 1
+        if cell >= 0 and state[cell] == 0:
+            cell = first_of(state, cell) - 1
+        return cell
+    if kind == NEXT:
+        cell = last_of(state, cell) + 1
+    if cell < len(state) and state[cell] == 0:
+        cell = last_of(state, cell) + 1
+    return cell if cell < len(state) else -1
+
+
+@kernel
+def names(row, state, values, cell):
+    """Say whether a row answers with the entry that holds `cell`."""
+    right = row[STATUS] == OK and row[VALUE] == values[state[cell]]
+    right = right and row[FIRST] == first_of(state, cell) * CELL_KEYS
+    return right and row[LAST] == (last_of(state, cell) + 1) * CELL_KEYS - 1
+
+
+@kernel
+def is_loosely_right(row, kind, states, values):
+    """Say whether the answer of an overtaken next or prev was there, and nothing that was there
+    throughout lies nearer.
+    """
+    if row[STATUS] == OK:
+        beyond = row[FIRST] > row[KEY] if kind == NEXT else row[LAST] < row[KEY]
+        there = False
+        for number in range(len(states)):
+            if is_entry(states[number], values, row[FIRST], row[LAST], row[VALUE]):
+                there = True
+        if not beyond or not there:
+            return False
+    elif row[STATUS] != NOT_FOUND:
+        return False
+    state = states[0]
+    cell = wanted(kind, state, row[KEY] >> SHIFT)
+    while 0 <= cell < len(state):
+        first = first_of(state, cell)
+        last = last_of(state, cell)
+        if row[STATUS] == OK and (
+            row[FIRST] <= first * CELL_KEYS if kind == NEXT else row[LAST] >= last * CELL_KEYS
+        ):
+            return True
+        if state[cell] != 0 and is_still(states, first, last):
+            return False
+        cell = last + 1 if kind == NEXT else first - 1
+    return True
+
+
+@kernel
+def is_still(states, first, last):
+    """Say whether the entry of cells [first, last] is in all states."""
+    number = states[0][first]
+    for other in range(len(states)):
+        state = states[other]
+        if state[first] != number or first_of(state, first) != first:
+            return False
+        if last_of(state, first) != last:
+            return False
+    return True
+
+
+def answers(log: Log, kind: int) -> Log:
+    """Return the places of answers that would be wrong with another number in them."""
+    calm = (log[:, V1] == log[:, V2]) & (log[:, TRIES] < CROSSING_TRIES)
+    if kind == LOAD:
+        return np.flatnonzero(calm) * ROW + STATUS
+    entries = np.flatnonzero(calm & (log[:, STATUS] == OK))
+    return np.add.outer(entries * ROW, np.array([FIRST, LAST, VALUE])).ravel()
