@@ -18,7 +18,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from stressd import __version__
-from stressd.bench.options import ENTRIES_DEFAULT
+from stressd.bench.options import CHURN_DEFAULT, ENTRIES_DEFAULT
 from stressd.errors import UserError
 
 CRASHED = 6  # stressd.verdict.Exit.CRASHED; that module brings numpy with it
@@ -134,17 +134,25 @@ def bench(
     entries: Annotated[
         str, typer.Option(help="Sizes to measure at, as 1e3,1e5,1e7.")
     ] = ENTRIES_DEFAULT,
-    sections: Annotated[str | None, typer.Option(help="Only these parts, as lookup,gap.")] = None,
+    sections: Annotated[
+        str | None, typer.Option(help="Only these parts, as lookup,gap; some run only if named.")
+    ] = None,
     reps: Annotated[int | None, typer.Option(help="Repetitions of each measurement.")] = None,
-    peer: Annotated[Path | None, typer.Option(help="Folder of the built C reference.")] = None,
+    peer: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the built references; else that in $STRESSD_PEER."),
+    ] = None,
+    churn: Annotated[
+        str, typer.Option(help="How long section churned changes the tree: 60s, 1h.")
+    ] = CHURN_DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """Measure the tree, beside Python containers and a C reference if there is one."""
+    """Measure the tree, beside Python containers and references in C if they were built."""
     from stressd.bench.command import REPS_DEFAULT
     from stressd.bench.command import run as run_bench
 
     repetitions = REPS_DEFAULT if reps is None else reps
-    return run_bench(entries, sections, repetitions, peer, as_json)
+    return run_bench(entries, sections, repetitions, peer, as_json, churn)
 
 
 @config_app.command()

@@ -4,7 +4,9 @@
     options    what was asked for, checked
     sections/  what is measured: one file each, one line in its list
     figure     one figure: its metric, its unit, its repetitions
-    peer       the C reference, run in the same sitting
+    peer       the references in C and C++, run in the same sitting
+    targets    what is to be reached: data
+    judgement  figures beside those of the references, and targets met or missed
     containers Python containers on the same workload
     noise      how much of the machine others used meanwhile
     report     figures as a table, or as JSON

@@ -1,7 +1,8 @@
 """`stressd bench [--entries LIST] [--sections LIST] [--reps N] [--peer FOLDER] [--json]`.
 
-For each size, section by section: the reference first, if there is one, then our own tree on a
-fresh field, so that both see the same moment of the machine. Python containers come last.
+For each size, section by section: the references first, if there are any, then our own tree on
+a fresh field, so that all see the same moment of the machine. What needs no tree comes next,
+Python containers last.
 
 Exit codes: 0; 1 if the tree gave a wrong answer while it was measured; 2 for a bad option.
 """
@@ -9,20 +10,22 @@ Exit codes: 0; 1 if the tree gave a wrong answer while it was measured; 2 for a 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
 
 from stressd.bench.containers import CONTAINERS, ENTRIES_MOST
 from stressd.bench.figure import Figure, WrongAnswer
+from stressd.bench.judgement import rows
 from stressd.bench.noise import Meter
-from stressd.bench.options import ENTRIES_DEFAULT, Options, options
-from stressd.bench.peer import Peer
+from stressd.bench.options import CHURN_DEFAULT, ENTRIES_DEFAULT, Options, options
+from stressd.bench.peer import PROGRAMS, Peer
 from stressd.bench.report import print_report, size_name
 from stressd.bench.results import Results
-from stressd.bench.sections import SECTIONS, Effort, Section
+from stressd.bench.sections import APART, SECTIONS, Effort, Section
 from stressd.display.console import human_console
 from stressd.verdict import Exit
 from stressd_kernels.bench.field import Field
@@ -38,48 +41,78 @@ def run(
     reps: int = REPS_DEFAULT,
     peer: Path | None = None,
     as_json: bool = False,
+    churn: str = CHURN_DEFAULT,
 ) -> int:
     """Measure what is asked for, print it on standard output, and return the exit code."""
-    asked = options(entries, sections, tuple(SECTIONS), reps, peer)
+    asked = options(entries, sections, known_sections(), reps, peer, churn)
+    effort = Effort(reps, churn_s=asked.churn_s)
     progress = Console(stderr=True, highlight=False)
     try:
         if progress.is_terminal:
             with progress.status("starting") as status:
-                results = measure(asked, Effort(reps), status.update)
+                results = measure(asked, effort, status.update)
         else:
-            results = measure(asked, Effort(reps), lambda _: None)
+            results = measure(asked, effort, lambda _: None)
     except WrongAnswer as error:
         print(f"stressd bench: {error}", file=sys.stderr)
         return Exit.INVALID
     if as_json:
-        print(json.dumps(results.as_json()))
+        print(json.dumps(results.as_json(row.as_json() for row in rows(results))))
     else:
         print_report(human_console(stderr=False), results)
     return Exit.VALID
 
 
+def known_sections() -> dict[str, bool]:
+    """Return the names of all sections, and whether each is measured if none is named."""
+    sized = {name: section.by_default for name, section in SECTIONS.items()}
+    return sized | {name: section.by_default for name, section in APART.items()}
+
+
 def measure(asked: Options, effort: Effort, say: Say) -> Results:
     """Take all figures; `say` is told what is being measured."""
     results = Results(effort.reps)
-    peer = Peer(asked.peer) if asked.peer else None
+    peers = peers_in(asked.peer, results) if asked.peer else []
+    sized = [SECTIONS[name] for name in asked.sections if name in SECTIONS]
     for entries in asked.entries:
-        for name in asked.sections:
-            section = SECTIONS[name]
-            if peer:
-                say(f"{name} at {size_name(entries)} entries: {peer.implementation}")
+        for section in sized:
+            for peer in peers:
+                say(f"{section.name} at {size_name(entries)} entries: {peer.implementation}")
                 figures = peer.measure(section, entries, effort)
-                results.add_peer(peer.implementation, figures)
-            say(f"{name} at {size_name(entries)} entries")
+                if figures:
+                    results.add_peer(peer.implementation, figures, peer.role)
+            say(f"{section.name} at {size_name(entries)} entries")
             results.ours += measure_section(section, entries, effort)
-    measure_containers(asked, effort, say, results)
+    for name in asked.sections:
+        if name in APART:
+            say(name)
+            results.ours += with_noise(APART[name].measure(effort))
+    if sized:
+        measure_containers(asked, effort, say, results)
     return results
+
+
+def peers_in(folder: Path, results: Results) -> list[Peer]:
+    """Return the references that were built in a folder; a note for one that was not."""
+    found = []
+    for role in PROGRAMS:
+        peer = Peer(role, folder)
+        if os.access(peer.path, os.X_OK):
+            found.append(peer)
+        else:
+            results.notes.append(f"{role}: there is no {peer.path.name} in {folder}, left out")
+    return found
 
 
 def measure_section(section: Section, entries: int, effort: Effort) -> list[Figure]:
     """Return the figures of one section on a fresh field, with the noise of each."""
-    field = Field(entries)
+    return with_noise(section.measure(Field(entries), effort))
+
+
+def with_noise(figures: Iterable[Figure]) -> list[Figure]:
+    """Return figures as they are taken, each with what others used of the machine meanwhile."""
     meter = Meter()
-    return [figure.beside(meter.lap()) for figure in section.measure(field, effort)]
+    return [figure.beside(meter.lap()) for figure in figures]
 
 
 def measure_containers(asked: Options, effort: Effort, say: Say, results: Results) -> None:

@@ -17,7 +17,7 @@ from stressd.bench.figure import NS_PER_ENTRY, NS_PER_OP, Figure, figure
 from stressd.bench.sections.section import Effort, no_collections, prove, timed
 from stressd_kernels.bench import workload
 
-ENTRIES_MOST = 1_000_000  # more take minutes, and tell nothing new
+ENTRIES_MOST = 100_000  # more take minutes, and tell nothing new
 LOOKUPS = 100_000
 WRITES = 20_000
 BATCH = 256

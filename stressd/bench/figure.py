@@ -12,7 +12,12 @@ NS_PER_ENTRY = "ns/entry"
 BYTES = "B/entry"
 PER_SECOND = "op/s"
 NS = "ns"
-MORE_IS_BETTER = frozenset({PER_SECOND})
+SECONDS = "s"
+OF_ONE = "of one"  # a share of what one thread does
+OF_SLOTS = "of 16"  # slots in use
+LEVELS = "levels"
+MORE_IS_BETTER = frozenset({PER_SECOND, OF_ONE})
+TIMELESS = frozenset({BYTES, OF_SLOTS, LEVELS})  # the same on a busy machine
 
 
 class WrongAnswer(Exception):
@@ -24,17 +29,22 @@ class Figure:
     """A metric at one number of entries: median, least and greatest of its repetitions."""
 
     metric: str
-    entries: int
+    entries: int | None  # None: it depends on no tree
     unit: str
     median: float
     min: float
     max: float
-    readers: int | None = None  # of a figure with a writer beside them
+    readers: int | None = None  # of a figure of several threads
+    setting: str | None = None  # what is special about the tree it was taken on
     other_cores: float | None = None  # cores that others used meanwhile; None: not known
 
     def beside(self, other_cores: float | None) -> Figure:
         """Return this figure, taken while others used that many cores."""
         return replace(self, other_cores=other_cores)
+
+    def on(self, setting: str) -> Figure:
+        """Return this figure, taken on a tree of which that is to be said."""
+        return replace(self, setting=setting)
 
     def times_better(self, other: Figure) -> float:
         """Return how many times better this is than the same figure of another tree."""
@@ -46,21 +56,27 @@ class Figure:
         """Return what `--json` prints of it."""
         fields: dict[str, Any] = {
             "metric": self.metric,
-            "entries": self.entries,
             "unit": self.unit,
             "median": round(self.median, 3),
             "min": round(self.min, 3),
             "max": round(self.max, 3),
         }
-        if self.readers is not None:
-            fields["readers"] = self.readers
+        beside: dict[str, Any] = {
+            "entries": self.entries,
+            "readers": self.readers,
+            "setting": self.setting,
+        }
         if self.other_cores is not None:
-            fields["other_cores"] = round(self.other_cores, 2)
-        return fields
+            beside["other_cores"] = round(self.other_cores, 2)
+        return fields | {name: value for name, value in beside.items() if value is not None}
 
 
 def figure(
-    metric: str, entries: int, unit: str, values: Sequence[float], readers: int | None = None
+    metric: str,
+    entries: int | None,
+    unit: str,
+    values: Sequence[float],
+    readers: int | None = None,
 ) -> Figure:
     """Return the figure of some repetitions."""
     median = statistics.median(values)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stressd.errors import UsageError
 
 ENTRIES_DEFAULT = "1e3,1e5,1e6"
+CHURN_DEFAULT = "60s"
 ENTRIES_LEAST = 100  # the writes hold a quarter of the entries back at times
 ENTRIES_MOST = 100_000_000  # 4 bytes of memory for each go on the random order alone
 REPS_MOST = 1000
@@ -26,19 +27,30 @@ class Options:
     entries: tuple[int, ...]
     sections: tuple[str, ...]
     reps: int
-    peer: Path | None  # the program of the C reference
+    peer: Path | None  # the folder of the references
+    churn_s: float  # how long the tree is changed before the section `churned` looks again
 
 
 def options(
-    entries: str, sections: str | None, known: Sequence[str], reps: int, peer: Path | None
+    entries: str,
+    sections: str | None,
+    known: Mapping[str, bool],
+    reps: int,
+    peer: Path | None,
+    churn: str = CHURN_DEFAULT,
 ) -> Options:
-    """Return the checked request, or raise UsageError naming the option."""
+    """Return the checked request, or raise UsageError naming the option.
+
+    known  the sections in their order, and whether each is measured if none is named
+    """
     if not 1 <= reps <= REPS_MOST:
         raise UsageError(f"--reps: must be 1 .. {REPS_MOST} (got {reps})")
     counts = tuple(dict.fromkeys(entry_count(word) for word in words_of("--entries", entries)))
     for count in counts:
         refuse_if_too_large(count)
-    return Options(counts, chosen(sections, known), reps, peer_program(peer))
+    return Options(
+        counts, chosen(sections, known), reps, peer_folder(peer), duration_s("--churn", churn)
+    )
 
 
 def words_of(option: str, text: str) -> list[str]:
@@ -62,10 +74,23 @@ def entry_count(word: str) -> int:
     return int(number)
 
 
-def chosen(sections: str | None, known: Sequence[str]) -> tuple[str, ...]:
-    """Return the sections of a list in the order in which they run; all, if there is none."""
+def duration_s(option: str, text: str) -> float:
+    """Return the seconds of a duration: 60s, 1h30m."""
+    from stressd.config.units import Duration
+
+    try:
+        seconds = Duration.parse(text).seconds
+    except ValueError as error:
+        raise UsageError(f"{option}: {error} (got {text!r})") from None
+    if seconds <= 0:
+        raise UsageError(f"{option}: must be longer than 0 (got {text!r})")
+    return seconds
+
+
+def chosen(sections: str | None, known: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return the sections of a list in the order in which they run; the usual, if there is none."""
     if sections is None:
-        return tuple(known)
+        return tuple(name for name, by_default in known.items() if by_default)
     wanted = words_of("--sections", sections)
     for word in wanted:
         if word not in known:
@@ -73,8 +98,8 @@ def chosen(sections: str | None, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in wanted)
 
 
-def peer_program(folder: Path | None) -> Path | None:
-    """Return the program of the C reference in `folder`, or in that of the environment."""
+def peer_folder(folder: Path | None) -> Path | None:
+    """Return where the references are: `folder`, or that of the environment."""
     named = "--peer"
     if folder is None:
         named = PEER_VARIABLE
@@ -85,7 +110,7 @@ def peer_program(folder: Path | None) -> Path | None:
     program = folder / PEER_PROGRAM
     if not os.access(program, os.X_OK) or not program.is_file():
         raise UsageError(f"{named}: there is no program {PEER_PROGRAM} in {folder}")
-    return program.resolve()
+    return folder.resolve()
 
 
 def memory_needed(entries: int) -> int:

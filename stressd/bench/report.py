@@ -1,7 +1,8 @@
-"""Figures for people: one row a metric, one group of columns a size."""
+"""Figures for people: one row a metric and size, with the references and the target beside it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
@@ -10,60 +11,80 @@ from rich.table import Table
 from rich.text import Text
 
 from stressd.bench.containers import CONTAINERS
-from stressd.bench.figure import BYTES, PER_SECOND, Figure
+from stressd.bench.figure import PER_SECOND, Figure
+from stressd.bench.judgement import Judged, Row, is_busy, rows
 from stressd.bench.machine import peak_bytes, processor
 from stressd.bench.noise import BUSY
-from stressd.bench.results import Key, Results, by_key
+from stressd.bench.results import Results
+from stressd.bench.targets import ITSELF, Target
 from stressd.display.units import count, size, three_digits
 
 PIPED_WIDTH = 10_000  # columns: a line of a pipe is never folded
 BUSY_MARK = "*"
 MISSING = "-"
+STYLES = {
+    Judged.MET: "green",
+    Judged.MISSED: "bold red",
+    Judged.NOISY: "yellow",
+    Judged.OPEN: "dim",
+}
 
 
 def print_report(console: Console, results: Results) -> None:
     """Print all tables and the notes on them."""
     if not console.is_terminal:
         console.width = PIPED_WIDTH
+    found = rows(results)
+    console.print(main_table(found, list(results.roles), console.is_terminal))
     in_python = {container.implementation for container in CONTAINERS}
-    references = [name for name in results.peers if name not in in_python]
-    reference = references[0] if references else None
-    console.print(main_table(results, reference, console.is_terminal))
     beside = {name: results.peers[name] for name in results.peers if name in in_python}
     if beside:
         console.print(containers_table(beside, console.is_terminal))
-    for note in notes(results, reference):
+    for note in notes(results, found):
         console.print(Text(note), soft_wrap=True)
 
 
-def main_table(results: Results, reference: str | None, terminal: bool) -> Table:
-    """Return our figures, and beside each that of the reference and the ratio."""
-    sizes = sizes_of(results.ours)
+def main_table(found: Sequence[Row], roles: Sequence[str], terminal: bool) -> Table:
+    """Return our figures, beside each those of the references, the ratios and the target."""
     table = empty_table(terminal)
-    table.add_column("\nmetric", no_wrap=True)
-    table.add_column("\nunit", no_wrap=True)
-    for entries in sizes:
-        table.add_column(f"{size_name(entries)}\nstressd", justify="right", no_wrap=True)
-        if reference:
-            table.add_column("\nkernel", justify="right", no_wrap=True)
-            table.add_column("\nratio", justify="right", no_wrap=True)
-    ours, theirs = by_key(results.ours), by_key(results.peers.get(reference or "", []))
-    for metric, readers, unit in rows_of(results.ours):
-        cells: list[Text] = []
-        for entries in sizes:
-            key: Key = (metric, readers, entries)
-            cells.append(figure_cell(ours.get(key)))
-            if reference:
-                cells.append(figure_cell(theirs.get(key)))
-                cells.append(ratio_cell(ours.get(key), theirs.get(key)))
-        table.add_row(row_name(metric, readers), unit, *cells)
+    for name in ("metric", "entries", "unit"):
+        table.add_column(name, no_wrap=True)
+    for name in ("stressd", *(word for role in roles for word in (role, "ratio"))):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("target", "reach", ""):
+        table.add_column(name, no_wrap=True)
+    for row in found:
+        ours = row.ours
+        cells = [figure_cell(ours)]
+        for role in roles:
+            cells += [figure_cell(row.references.get(role)), ratio_cell(row.ratio(role))]
+        size_word = "" if ours.entries is None else size_name(ours.entries)
+        table.add_row(row_name(ours), size_word, ours.unit, *cells, *target_cells(row))
     return table
+
+
+def target_cells(row: Row) -> list[Text]:
+    """Return what must be reached, what is striven for, and what became of it."""
+    if row.target is None or row.judged is None:
+        return [Text(), Text(), Text()]
+    judged = Text(row.judged.value, style=STYLES[row.judged])
+    return [Text(bound(row.target, row.target.at_least)), Text(reach(row.target)), judged]
+
+
+def bound(target: Target, value: float) -> str:
+    """Return one bound of a target in words: 6x kernel, 0.95."""
+    return f"{value:g}" if target.than == ITSELF else f"{value:g}x {target.than}"
+
+
+def reach(target: Target) -> str:
+    """Return what a target strives for."""
+    return "" if target.reach is None else bound(target, target.reach).partition(" ")[0]
 
 
 def containers_table(beside: dict[str, list[Figure]], terminal: bool) -> Table:
     """Return the figures of the Python containers."""
     everything = [figure for figures in beside.values() for figure in figures]
-    sizes = sizes_of(everything)
+    sizes = sorted({figure.entries for figure in everything if figure.entries is not None})
     table = empty_table(terminal)
     table.add_column("in one thread of Python", no_wrap=True)
     table.add_column("metric", no_wrap=True)
@@ -71,28 +92,37 @@ def containers_table(beside: dict[str, list[Figure]], terminal: bool) -> Table:
     for entries in sizes:
         table.add_column(size_name(entries), justify="right", no_wrap=True)
     for name, figures in beside.items():
-        found = by_key(figures)
-        for metric, readers, unit in rows_of(figures):
-            cells = [figure_cell(found.get((metric, readers, entries))) for entries in sizes]
+        found = {(figure.metric, figure.entries): figure for figure in figures}
+        for metric, unit in dict.fromkeys((figure.metric, figure.unit) for figure in figures):
+            cells = [figure_cell(found.get((metric, entries))) for entries in sizes]
             table.add_row(name, metric, unit, *cells)
     return table
 
 
-def notes(results: Results, reference: str | None) -> list[str]:
+def notes(results: Results, found: Sequence[Row]) -> list[str]:
     """Return what a reader of the tables has to know."""
     lines = [
         f"medians of {results.reps} on {processor()}; peak memory {size(peak_bytes())}",
     ]
-    if reference:
-        lines.append(f"kernel: {reference}; ratio: how many times better stressd is, worse below 1")
-    busy = [figure.other_cores for figure in results.ours if is_busy(figure)]
+    for role, implementation in results.roles.items():
+        lines.append(f"{role}: {implementation}; ratio: how many times better stressd is")
+    verdicts = Counter(row.judged for row in found if row.judged is not None)
+    if verdicts:
+        words = [f"{verdicts[judged]} {judged.value}" for judged in Judged if verdicts[judged]]
+        lines.append(f"targets: {', '.join(words)}")
+    busy = [figure.other_cores for figure in every_figure(found) if is_busy(figure)]
     if busy:
         most = max(cores for cores in busy if cores is not None)
         lines.append(
-            f"{BUSY_MARK} others used more than {BUSY} cores meanwhile (up to {most:.1f}): "
-            "repeat it on a quiet machine, mixed figures above all"
+            f"{BUSY_MARK} others used more than {BUSY} cores meanwhile (up to {most:.1f}): repeat "
+            "it on a quiet machine; targets of several threads are not judged"
         )
     return lines + results.notes
+
+
+def every_figure(found: Sequence[Row]) -> list[Figure]:
+    """Return the figures of a table, theirs as well."""
+    return [figure for row in found for figure in (row.ours, *row.references.values())]
 
 
 def empty_table(terminal: bool) -> Table:
@@ -100,27 +130,12 @@ def empty_table(terminal: bool) -> Table:
     return Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
 
 
-def sizes_of(figures: Sequence[Figure]) -> list[int]:
-    """Return the numbers of entries, ascending."""
-    return sorted({figure.entries for figure in figures})
-
-
-def rows_of(figures: Sequence[Figure]) -> list[tuple[str, int | None, str]]:
-    """Return (metric, readers, unit) of each row, in the order in which they were measured."""
-    return list(dict.fromkeys((f.metric, f.readers, f.unit) for f in figures))
-
-
-def row_name(metric: str, readers: int | None) -> str:
+def row_name(figure: Figure) -> str:
     """Return the name of a row."""
-    if readers is None:
-        return metric
-    return f"{metric}, {readers} reader{'s' if readers > 1 else ''}"
-
-
-def is_busy(figure: Figure) -> bool:
-    """Say whether others used too much of the machine for this figure to be trusted."""
-    timed = figure.unit != BYTES
-    return timed and figure.other_cores is not None and figure.other_cores > BUSY
+    name = figure.metric
+    if figure.readers is not None:
+        name += f", {figure.readers} reader{'s' if figure.readers > 1 else ''}"
+    return name if figure.setting is None else f"{name}, {figure.setting}"
 
 
 def figure_cell(figure: Figure | None) -> Text:
@@ -131,11 +146,10 @@ def figure_cell(figure: Figure | None) -> Text:
     return Text(shown + (BUSY_MARK if is_busy(figure) else ""))
 
 
-def ratio_cell(ours: Figure | None, theirs: Figure | None) -> Text:
+def ratio_cell(ratio: float | None) -> Text:
     """Return how many times better ours is: green where it is, red where it is not."""
-    if ours is None or theirs is None:
+    if ratio is None:
         return Text(MISSING)
-    ratio = ours.times_better(theirs)
     return Text(f"{ratio:.2f}", style="green" if ratio >= 1 else "bold red")
 
 

@@ -20,6 +20,7 @@ from stressd.bench.peer import Peer
 from stressd.bench.report import print_report, size_name
 from stressd.bench.results import Results
 from stressd.bench.sections import SECTIONS, Effort, Section
+from stressd.bench.targets import KERNEL
 from stressd.errors import UsageError
 
 QUICK = Effort(reps=1, share=0.01, mixed_s=0.02)
@@ -28,24 +29,30 @@ QUICK = Effort(reps=1, share=0.01, mixed_s=0.02)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short loops, no containers, no reference but the one that a test makes."""
-    monkeypatch.setattr(command, "Effort", lambda reps: Effort(reps, QUICK.share, QUICK.mixed_s))
+    monkeypatch.setattr(
+        command, "Effort", lambda reps, churn_s: Effort(reps, QUICK.share, QUICK.mixed_s, churn_s)
+    )
     monkeypatch.setattr(command, "CONTAINERS", ())
     monkeypatch.delenv("STRESSD_PEER", raising=False)
 
 
-def fake_peer(folder: Path, lines: list[dict[str, Any]], code: int = 0) -> Path:
+def fake_peer(
+    folder: Path, lines: list[dict[str, Any]], code: int = 0, name: str = "bench_qsbr"
+) -> Path:
     """Make a program that prints the lines and ends with the code."""
-    program = folder / "bench_qsbr"
+    program = folder / name
     text = "\n".join(json.dumps(line) for line in lines)
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\necho no luck >&2\nexit {code}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return program
 
 
-def peer_line(metric: str, median: float, unit: str = NS_PER_OP) -> dict[str, Any]:
-    """Return what the reference prints of one figure."""
-    spread = {"median": median, "min": median - 1, "max": median + 1}
-    return {"impl": "linux-maple", "n": 1000, "metric": metric, "unit": unit, **spread}
+def peer_line(
+    metric: str, median: float, impl: str = "linux-maple", others: float = 0.0
+) -> dict[str, Any]:
+    """Return what a reference prints of one figure."""
+    spread = {"median": median, "min": median - 1, "max": median + 1, "other_cores": others}
+    return {"impl": impl, "n": 1000, "metric": metric, "unit": NS_PER_OP, **spread}
 
 
 def test_json_is_one_object_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +90,7 @@ def test_a_wrong_answer_is_exit_code_1(
         raise WrongAnswer("lookup: wrong answers")
         yield
 
-    broken = Section("iterate", "b", {}, wrong)
+    broken = Section("iterate", wrong)
     monkeypatch.setitem(command.SECTIONS, "iterate", broken)
     assert run(entries="1e3", sections="iterate", as_json=True) == 1
     printed = capsys.readouterr()
@@ -111,12 +118,54 @@ def test_the_reference_is_asked_for_the_same_work(tmp_path: Path) -> None:
     program = tmp_path / "bench_qsbr"
     program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
     program.chmod(0o755)
-    assert Peer(program).measure(SECTIONS["gap"], 1000, Effort(3)) == []
+    assert Peer(KERNEL, tmp_path).measure(SECTIONS["gap"], 1000, Effort(3)) == []
     asked = (tmp_path / "asked").read_text().split()
     assert asked[:6] == ["--n", "1000", "--sections", "d", "--reps", "3"]
-    fake_peer(tmp_path, [peer_line("mixed_2R_lat_p99", 140.0, "ns")])
-    found = Peer(program).measure(SECTIONS["mixed"], 1000, Effort(3))
+    fake_peer(tmp_path, [peer_line("mixed_2R_lat_p99", 140.0)])
+    found = Peer(KERNEL, tmp_path).measure(SECTIONS["mixed"], 1000, Effort(3))
     assert [(f.metric, f.readers, f.median) for f in found] == [("mixed_p99", 2, 140.0)]
+
+
+def test_two_sections_share_one_run_of_the_reference(tmp_path: Path) -> None:
+    """Readers beside a writer and readers alone are one section of its own."""
+    peer = Peer(KERNEL, tmp_path)
+    lines = [peer_line("mixed_1R_lat_p99", 140.0), peer_line("readonly_1R_reads_per_s", 7.0)]
+    fake_peer(tmp_path, lines)
+    assert [f.metric for f in peer.measure(SECTIONS["mixed"], 1000, QUICK)] == ["mixed_p99"]
+    fake_peer(tmp_path, [], code=3)
+    alone = peer.measure(SECTIONS["readers"], 1000, QUICK)
+    assert [(f.metric, f.readers, f.median) for f in alone] == [("readers_per_second", 1, 7.0)]
+
+
+def test_of_the_maps_in_cpp_one_is_compared_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other that its program measures is passed over; each figure bears its noise."""
+    fake_peer(tmp_path, [peer_line("something_else", 1.0)])
+    lines = [
+        peer_line("iterate", 4.0, impl="std::map+shared_mutex"),
+        peer_line("iterate", 2.0, impl="absl::btree_map+shared_mutex", others=1.5),
+    ]
+    fake_peer(tmp_path, lines, name="bench_cpp")
+    assert run(entries="1e3", sections="iterate", reps=1, peer=tmp_path, as_json=True) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["references"] == {"absl": "absl::btree_map+shared_mutex"}
+    (row,) = printed["comparison"]
+    assert row["absl"] == 2.0
+    assert row["times_better_than_absl"] == pytest.approx(2.0 / row["median"], rel=1e-2)
+    assert row["target"]["than"] == "absl"
+    assert printed["peers"][0]["results"][0]["other_cores"] == 1.5
+
+
+def test_a_reference_that_was_not_built_is_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other one is measured all the same."""
+    fake_peer(tmp_path, [peer_line("iterate_mas_for_each", 9.5)])
+    assert run(entries="1e3", sections="iterate", reps=1, peer=tmp_path, as_json=True) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["references"] == {"kernel": "linux-maple"}
+    assert printed["notes"] == [f"absl: there is no bench_cpp in {tmp_path.resolve()}, left out"]
 
 
 def test_a_reference_that_fails_is_the_users_to_mend(tmp_path: Path) -> None:
@@ -130,7 +179,7 @@ def test_a_container_that_is_not_installed_is_a_note(monkeypatch: pytest.MonkeyP
     """The rest is measured all the same."""
     missing = Container("no_such_package", "Dict", lambda made: made)
     monkeypatch.setattr(command, "CONTAINERS", (missing,))
-    asked = command.options("1e3", "iterate", tuple(SECTIONS), 1, None)
+    asked = command.options("1e3", "iterate", command.known_sections(), 1, None)
     results = command.measure(asked, QUICK, lambda _: None)
     assert results.peers == {}
     assert results.notes == [
@@ -151,15 +200,16 @@ def test_a_ratio_above_one_means_that_we_are_ahead() -> None:
     """Less time is better, more operations a second are better."""
     results = Results(reps=3)
     results.ours = [
-        figure("lookup", 1000, NS_PER_OP, [10.0]),
+        figure("erase", 1000, NS_PER_OP, [10.0]),
         figure("mixed_reads_per_second", 1000, PER_SECOND, [3e6], readers=2),
     ]
     results.add_peer(
         "linux-maple",
         [
-            figure("lookup", 1000, NS_PER_OP, [25.0]),
+            figure("erase", 1000, NS_PER_OP, [25.0]),
             figure("mixed_reads_per_second", 1000, PER_SECOND, [4e6], readers=2),
         ],
+        KERNEL,
     )
     lines = report_of(results)
     assert any(line.split()[-3:] == ["10.0", "25.0", "2.50"] for line in lines)

@@ -17,7 +17,7 @@ from stressd.bench.options import (
 from stressd.cli import app
 from stressd.errors import UsageError
 
-KNOWN = ("lookup", "write", "mixed")
+KNOWN = {"lookup": True, "write": True, "churned": False, "mixed": True}
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,20 @@ def test_the_command_line_ends_with_exit_code_2() -> None:
 
 
 def test_sections_run_in_their_own_order() -> None:
-    """Whatever the order in which they are named; all of them, if none is."""
-    assert options("1e3", "mixed,lookup", KNOWN, 1, None).sections == ("lookup", "mixed")
-    assert options("1e3", None, KNOWN, 1, None).sections == KNOWN
+    """Whatever the order in which they are named; if none is, those that are quick."""
+    asked = options("1e3", "mixed,churned,lookup", KNOWN, 1, None)
+    assert asked.sections == ("lookup", "churned", "mixed")
+    assert options("1e3", None, KNOWN, 1, None).sections == ("lookup", "write", "mixed")
+
+
+def test_the_time_of_churn_is_a_duration() -> None:
+    """With a unit, and longer than nothing."""
+    assert options("1e3", None, KNOWN, 1, None).churn_s == 60
+    assert options("1e3", None, KNOWN, 1, None, "1h30m").churn_s == 5400
+    with pytest.raises(UsageError, match=r"--churn: is not a duration .* \(got 'long'\)"):
+        options("1e3", None, KNOWN, 1, None, "long")
+    with pytest.raises(UsageError, match=r"--churn: must be longer than 0 \(got '0'\)"):
+        options("1e3", None, KNOWN, 1, None, "0")
 
 
 def test_an_unknown_section_is_refused() -> None:
@@ -101,9 +112,9 @@ def test_the_reference_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     program.chmod(0o755)
     monkeypatch.delenv("STRESSD_PEER", raising=False)
     assert options("1e3", None, KNOWN, 1, None).peer is None
-    assert options("1e3", None, KNOWN, 1, tmp_path).peer == program.resolve()
+    assert options("1e3", None, KNOWN, 1, tmp_path).peer == tmp_path.resolve()
     monkeypatch.setenv("STRESSD_PEER", str(tmp_path))
-    assert options("1e3", None, KNOWN, 1, None).peer == program.resolve()
+    assert options("1e3", None, KNOWN, 1, None).peer == tmp_path.resolve()
 
 
 def test_a_size_that_does_not_fit_the_memory_is_refused(tmp_path: Path) -> None:

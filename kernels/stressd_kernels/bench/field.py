@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stressd_kernels.bench import workload, writes
+from stressd_kernels.bench import shape, workload, writes
 from stressd_kernels.layout import (
     INNER_WORDS,
     LEAF_WORDS,
     TREE_COUNT,
+    TREE_HEIGHT,
     TREE_INNERS,
     TREE_LEAVES,
     WORD_BYTES,
 )
 from stressd_kernels.maple import STRUCTURE
+from stressd_kernels.maple.node import SLOTS
 from stressd_kernels.memory import Arena
 from stressd_kernels.status import KEY_MAX, Status
 from stressd_kernels.verbs import Verb
@@ -77,6 +79,23 @@ class Field:
         leaves = int(self.words[self.tree + TREE_LEAVES]) * LEAF_WORDS
         inners = int(self.words[self.tree + TREE_INNERS]) * INNER_WORDS
         return (leaves + inners) * WORD_BYTES / self.entries
+
+    @property
+    def height(self) -> int:
+        """Levels of nodes."""
+        return int(self.words[self.tree + TREE_HEIGHT])
+
+    def slots_used(self) -> tuple[float, float]:
+        """Return how many of the 16 slots of a leaf, and of an inner node, are in use on average.
+
+        Every node but the root takes one slot of an inner node, so those need not be counted.
+        """
+        used = np.zeros(SLOTS + 1, np.uint64)
+        shape.leaves_by_fill(*self.place, used)
+        leaves = int(self.words[self.tree + TREE_LEAVES])
+        inners = int(self.words[self.tree + TREE_INNERS])
+        mean = float(used @ np.arange(SLOTS + 1, dtype=np.uint64)) / leaves
+        return mean, (leaves + inners - 1) / inners if inners else 0.0
 
     def is_whole(self) -> bool:
         """Say whether the tree has all its entries and holds its invariants."""

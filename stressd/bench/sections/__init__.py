@@ -1,16 +1,16 @@
 """What is measured. A section is a file here and a line in SECTIONS.
 
-Each has a name for the command line, the metrics that it yields with the names that the C
-reference has for them, the letter of the reference's own section, and a function that measures
-them on a fresh field. Every section proves the answers it timed, or raises WrongAnswer.
+Each has a name for the command line, a function that measures on a fresh field, and for each
+reference the letter of its own section and its names of the metrics. Every section proves the
+answers it timed, or raises WrongAnswer. APART are those that need no field.
 """
 
 from __future__ import annotations
 
-from stressd.bench.sections import build, gap, iterate, lookup, mixed, write
-from stressd.bench.sections.section import Effort, Section
+from stressd.bench.sections import build, gap, iterate, lookup, mixed, readers, write
+from stressd.bench.sections.section import Apart, Effort, Section
 
-__all__ = ["SECTIONS", "Effort", "Section"]
+__all__ = ["APART", "SECTIONS", "Apart", "Effort", "Section"]
 
 SECTIONS: dict[str, Section] = {
     section.name: section
@@ -21,5 +21,8 @@ SECTIONS: dict[str, Section] = {
         gap.SECTION,
         build.SECTION,
         mixed.SECTION,
+        readers.SECTION,
     )
 }
+
+APART: dict[str, Apart] = {}

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stressd.bench.figure import NS_PER_OP, Figure, figure
-from stressd.bench.sections.section import Effort, Section, prove, timed
+from stressd.bench.sections.section import Effort, Section, Theirs, prove, timed
+from stressd.bench.targets import KERNEL
 from stressd_kernels.bench import reads, workload
 from stressd_kernels.bench.field import Field
 
@@ -24,8 +25,13 @@ SIZES = (1, 15)
 
 
 def measure(field: Field, effort: Effort) -> Iterator[Figure]:
-    """Yield the figures of gap searches."""
+    """Yield the figures of gap searches on a tree as it is loaded."""
     field.fill()
+    yield from figures(field, effort)
+
+
+def figures(field: Field, effort: Effort) -> Iterator[Figure]:
+    """Yield the figures of gap searches on a tree that has all its entries."""
     asked = effort.operations(SEARCHES, reads.PIN_OPS)
     loops = {"up": reads.gaps_upward, "down": reads.gaps_downward}
     for direction, loop in loops.items():
@@ -63,14 +69,10 @@ def expectation(right: npt.NDArray[np.int64], state: npt.NDArray[np.uint64]) -> 
     return int((found < 0).sum()), int(found[found >= 0].sum())
 
 
-SECTION = Section(
-    "gap",
-    "d",
-    {
-        "gap_up_1": "gap_fwd_1page_randmin",
-        "gap_up_15": "gap_fwd_15page_randmin",
-        "gap_down_1": "gap_rev_1page_randmax",
-        "gap_down_15": "gap_rev_15page_randmax",
-    },
-    measure,
-)
+KERNEL_NAMES = {
+    "gap_up_1": "gap_fwd_1page_randmin",
+    "gap_up_15": "gap_fwd_15page_randmin",
+    "gap_down_1": "gap_rev_1page_randmax",
+    "gap_down_15": "gap_rev_15page_randmax",
+}
+SECTION = Section("gap", measure, {KERNEL: Theirs("d", KERNEL_NAMES)})

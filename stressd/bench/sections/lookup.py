@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from stressd.bench.figure import NS_PER_OP, Figure, figure
-from stressd.bench.sections.section import Effort, Section, prove, timed
+from stressd.bench.sections.section import Effort, Section, Theirs, prove, timed
+from stressd.bench.targets import ABSL, KERNEL
 from stressd_kernels.bench import reads, workload
 from stressd_kernels.bench.field import Field
 
@@ -17,8 +18,13 @@ SEED = 7
 
 
 def measure(field: Field, effort: Effort) -> Iterator[Figure]:
-    """Yield the figures of look-ups."""
+    """Yield the figures of look-ups on a tree as it is loaded."""
     field.fill()
+    yield from figures(field, effort)
+
+
+def figures(field: Field, effort: Effort) -> Iterator[Figure]:
+    """Yield the figures of look-ups on a tree that has all its entries."""
     keys = np.zeros((2, reads.BATCH_KEYS), np.uint64)
     loops = {
         "lookup": (reads.lookups, LOOKUPS, ()),
@@ -36,13 +42,13 @@ def measure(field: Field, effort: Effort) -> Iterator[Figure]:
         yield figure(metric, field.entries, NS_PER_OP, values)
 
 
+KERNEL_NAMES = {
+    "lookup": "lookup_mtree_load",
+    "lookup_dependent": "lookup_dependent_chain",
+    "lookup_batch": "lookup_mas_walk_batch1000",
+}
 SECTION = Section(
     "lookup",
-    "a",
-    {
-        "lookup": "lookup_mtree_load",
-        "lookup_dependent": "lookup_dependent_chain",
-        "lookup_batch": "lookup_mas_walk_batch1000",
-    },
     measure,
+    {KERNEL: Theirs("a", KERNEL_NAMES), ABSL: Theirs("a", {"lookup": "lookup_locked"})},
 )

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stressd.bench.figure import NS, PER_SECOND, Figure, figure
-from stressd.bench.sections.section import Effort, Section, prove
+from stressd.bench.sections.section import Effort, Section, Theirs, prove
+from stressd.bench.targets import KERNEL
 from stressd_kernels.bench import mixed as loops
 from stressd_kernels.bench import workload, writes
 from stressd_kernels.bench.field import Field
@@ -94,6 +95,22 @@ class Crew:
         self._store_back(held)
         return self._outcome(writing, reading)
 
+    def run_alone(self, readers: int, rep: int, seconds: float) -> float:
+        """Let so many readers run for a while with no writer; return their reads per second."""
+        words, tree, stop = self.field.words, self.field.tree, self.field.arena.stop
+        reading = [self.field.state(2000 + rep * 17 + n) for n in range(readers)]
+        jobs = [
+            partial(loops.mixed_reads, words, tree, seat, state, samples)
+            for seat, state, samples in zip(self.seats, reading, self.samples, strict=False)
+        ]
+        timer = threading.Timer(seconds, stop)
+        timer.start()
+        answers = together(jobs, stop)
+        timer.join()
+        self.field.arena.go_on()
+        prove(not any(answers), "reads of several threads")
+        return sum(rate(state) for state in reading)
+
     def _outcome(
         self, writing: npt.NDArray[np.uint64], reading: list[npt.NDArray[np.uint64]]
     ) -> Outcome:
@@ -151,15 +168,11 @@ def together(jobs: Sequence[Callable[[], Any]], stop: Callable[[], None]) -> lis
         return list(pool.map(begin, range(len(jobs))))
 
 
-SECTION = Section(
-    "mixed",
-    "f",
-    {
-        "mixed_reads_per_second": "mixed_{readers}R_reads_per_s",
-        "mixed_writes_per_second": "mixed_{readers}R_writes_per_s",
-        "mixed_p50": "mixed_{readers}R_lat_p50",
-        "mixed_p99": "mixed_{readers}R_lat_p99",
-        "mixed_p999": "mixed_{readers}R_lat_p999",
-    },
-    measure,
-)
+KERNEL_NAMES = {
+    "mixed_reads_per_second": "mixed_{readers}R_reads_per_s",
+    "mixed_writes_per_second": "mixed_{readers}R_writes_per_s",
+    "mixed_p50": "mixed_{readers}R_lat_p50",
+    "mixed_p99": "mixed_{readers}R_lat_p99",
+    "mixed_p999": "mixed_{readers}R_lat_p999",
+}
+SECTION = Section("mixed", measure, {KERNEL: Theirs("f", KERNEL_NAMES)})

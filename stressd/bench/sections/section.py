@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from stressd.bench.figure import Figure, WrongAnswer
@@ -20,6 +21,7 @@ class Effort:
     reps: int = 5
     share: float = 1.0  # less only to warm up and in tests: figures of short loops are rough
     mixed_s: float = 0.4  # of each repetition with several threads
+    churn_s: float = 60.0  # of random stores and erases before a tree counts as old
 
     def operations(self, count: int, step: int = 1) -> int:
         """Return how many operations a full loop of `count` takes now, a multiple of `step`."""
@@ -27,13 +29,30 @@ class Effort:
 
 
 @dataclass(frozen=True)
+class Theirs:
+    """Where a reference has the figures of a section."""
+
+    letter: str  # its own section
+    names: Mapping[str, str]  # metric -> its name there; {readers} is filled in
+
+
+@dataclass(frozen=True)
 class Section:
     """Some figures that are taken together, on one field of their own."""
 
     name: str
-    letter: str  # the reference's section that has them
-    names: Mapping[str, str]  # metric -> its name there; {readers} is filled in
     measure: Callable[[Field, Effort], Iterator[Figure]]
+    references: Mapping[str, Theirs] = dataclass_field(default_factory=dict)  # by their role
+    by_default: bool = True  # no: only when it is named
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Some figures that need no field: they do not depend on how many entries a tree has."""
+
+    name: str
+    measure: Callable[[Effort], Iterator[Figure]]
+    by_default: bool = False
 
 
 @contextmanager

@@ -12,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stressd.bench.figure import NS_PER_OP, Figure, figure
-from stressd.bench.sections.section import Effort, Section, no_collections, prove, timed
+from stressd.bench.sections.section import (
+    Effort,
+    Section,
+    Theirs,
+    no_collections,
+    prove,
+    timed,
+)
+from stressd.bench.targets import ABSL, KERNEL
 from stressd_kernels.bench import workload, writes
 from stressd_kernels.bench.field import Field
 from stressd_kernels.status import Status
@@ -25,8 +33,13 @@ Batches = npt.NDArray[np.uint32]
 
 
 def measure(field: Field, effort: Effort) -> Iterator[Figure]:
-    """Yield the figures of writes."""
+    """Yield the figures of writes on a tree as it is loaded."""
     field.fill()
+    yield from figures(field, effort)
+
+
+def figures(field: Field, effort: Effort) -> Iterator[Figure]:
+    """Yield the figures of writes on a tree that has all its entries."""
     state = field.state(SEED)
     width = min(field.entries // 4, BATCH)
     shape = (max(1, effort.operations(WRITES) // width), width)
@@ -42,6 +55,8 @@ def measure(field: Field, effort: Effort) -> Iterator[Figure]:
         prove(field.is_whole(), "erase and store")
     yield figure("erase", field.entries, NS_PER_OP, erases)
     yield figure("store", field.entries, NS_PER_OP, stores)
+    means = [(erase + store) / 2 for erase, store in zip(erases, stores, strict=True)]
+    yield figure("store_erase", field.entries, NS_PER_OP, means)
     count = effort.operations(WRITES)
     writes.overwrite(*field.place, state, field.pages, 0)
     values = []
@@ -68,13 +83,13 @@ def churn(field: Field, erased: Batches, stored: Batches) -> tuple[int, int]:
     return erase_ns, store_ns
 
 
+KERNEL_NAMES = {
+    "erase": "erase_mtree_erase",
+    "store": "store_mtree_store_range",
+    "store_erase": "store_erase_avg",
+    "overwrite": "store_exact_overwrite",
+}
+ABSL_NAMES = {"erase": "erase", "store": "store", "store_erase": "store_erase_avg"}
 SECTION = Section(
-    "write",
-    "c",
-    {
-        "erase": "erase_mtree_erase",
-        "store": "store_mtree_store_range",
-        "overwrite": "store_exact_overwrite",
-    },
-    measure,
+    "write", measure, {KERNEL: Theirs("c", KERNEL_NAMES), ABSL: Theirs("c", ABSL_NAMES)}
 )
