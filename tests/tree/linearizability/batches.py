@@ -59,7 +59,7 @@ def judge(log, kind, states, values, totals):
         for place in range(at + HEAD, end, 2):
             good = False
             for number in range(low, high + 1):
-                if values[states[number, log[place] >> SHIFT]] == log[place + 1]:
+                if max(values[states[number, log[place] >> SHIFT]], 0) == log[place + 1]:
                     good = True
                     break
             if not good:

@@ -71,6 +71,7 @@ class World(NamedTuple):
     wide: int
     writers: int
     at_the_end: bool = False  # of all keys; else at key 0
+    reserved: bool = False  # some writes reserve
 
     @property
     def origin(self) -> int:
@@ -139,6 +140,7 @@ class Ground:
         words[self.stop] = 0
         shape = np.zeros(states.SHAPE_WORDS, np.int64)
         shape[[states.CELLS, states.WIDE]] = world.cells, world.wide
+        shape[states.RESERVED] = world.reserved
         shape[[states.ORIGIN, states.STOP]] = world.origin, self.stop
         shape[states.START] = int(words[self.block + TREE_VERSION])
         written, read = self._run(world, shape)

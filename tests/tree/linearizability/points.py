@@ -35,6 +35,7 @@ from tests.tree.linearizability.states import (
     STOP,
     first_of,
     is_entry,
+    is_seen,
     last_of,
     version_now,
 )
@@ -103,7 +104,7 @@ def judge(log, kind, states, values, totals):
         row = log[at]
         low = row[V1] // 2
         high = min((row[V2] + 1) // 2, len(states) - 1)
-        loose = kind >= NEXT and row[TRIES] >= CROSSING_TRIES
+        loose = kind != LOAD and row[TRIES] >= CROSSING_TRIES
         good = False
         if loose:
             good = is_loosely_right(row, kind, states[low : high + 1], values)
@@ -125,67 +126,65 @@ def is_right(row, kind, state, values):
     """Say whether a row's answer is that of one state."""
     cell = row[KEY] >> SHIFT
     if kind == LOAD:
-        return row[STATUS] == values[state[cell]]
-    cell = wanted(kind, state, cell)
-    if kind == FIND and cell >= 0:
-        begin = max(first_of(state, cell) * CELL_KEYS, 0)
-        if begin > row[MOST]:
-            cell = -1
+        return row[STATUS] == max(values[state[cell]], 0)
+    cell = wanted(kind, state, values, cell)
+    if cell >= 0 and kind == FIND and first_of(state, cell) * CELL_KEYS > row[MOST]:
+        cell = -1
     if cell < 0:
         return row[STATUS] == NOT_FOUND
-    return names(row, state, values, cell)
-
-
-@kernel
-def wanted(kind, state, cell):
-    """Return a cell of the entry that FIND, NEXT or PREV means, or -1."""
-    if kind == PREV:
-        cell = first_of(state, cell) - 1
-        if cell >= 0 and state[cell] == 0:
-            cell = first_of(state, cell) - 1
-        return cell
-    if kind == NEXT:
-        cell = last_of(state, cell) + 1
-    if cell < len(state) and state[cell] == 0:
-        cell = last_of(state, cell) + 1
-    return cell if cell < len(state) else -1
-
-
-@kernel
-def names(row, state, values, cell):
-    """Say whether a row answers with the entry that holds `cell`."""
     right = row[STATUS] == OK and row[VALUE] == values[state[cell]]
     right = right and row[FIRST] == first_of(state, cell) * CELL_KEYS
     return right and row[LAST] == (last_of(state, cell) + 1) * CELL_KEYS - 1
 
 
 @kernel
+def wanted(kind, state, values, cell):
+    """Return a cell of the entry that FIND, NEXT or PREV means, or -1."""
+    if kind != FIND:
+        cell = onward(kind, state, cell)
+    while 0 <= cell < len(state) and not is_seen(state, values, cell):
+        cell = onward(kind, state, cell)
+    return cell if cell < len(state) else -1
+
+
+@kernel
+def onward(kind, state, cell):
+    """Return a cell of the next entry or NULL range in the direction of `kind`."""
+    return first_of(state, cell) - 1 if kind == PREV else last_of(state, cell) + 1
+
+
+@kernel
 def is_loosely_right(row, kind, states, values):
-    """Say whether the answer of an overtaken next or prev was there, and nothing that was there
+    """Say whether the answer of an overtaken look-up was there, and nothing that was there
     throughout lies nearer.
     """
+    first, last = row[FIRST], row[LAST]
     if row[STATUS] == OK:
-        beyond = row[FIRST] > row[KEY] if kind == NEXT else row[LAST] < row[KEY]
+        beyond = first > row[KEY] if kind == NEXT else last < row[KEY]
+        if kind == FIND:
+            beyond = last >= row[KEY] and first <= row[MOST]
         there = False
         for number in range(len(states)):
-            if is_entry(states[number], values, row[FIRST], row[LAST], row[VALUE]):
-                there = True
+            there = there or is_entry(states[number], values, first, last, row[VALUE])
         if not beyond or not there:
             return False
     elif row[STATUS] != NOT_FOUND:
         return False
     state = states[0]
-    cell = wanted(kind, state, row[KEY] >> SHIFT)
-    while 0 <= cell < len(state):
-        first = first_of(state, cell)
-        last = last_of(state, cell)
-        if row[STATUS] == OK and (
-            row[FIRST] <= first * CELL_KEYS if kind == NEXT else row[LAST] >= last * CELL_KEYS
-        ):
+    cell = wanted(kind, state, values, row[KEY] >> SHIFT)
+    while cell >= 0:
+        begin, end = first_of(state, cell), last_of(state, cell)
+        nearer = last < begin * CELL_KEYS if kind == PREV else first > end * CELL_KEYS
+        if row[STATUS] == OK and not nearer:
             return True
-        if state[cell] != 0 and is_still(states, first, last):
+        if kind == FIND and begin * CELL_KEYS > row[MOST]:
+            return True
+        if is_still(states, begin, end):
             return False
-        cell = last + 1 if kind == NEXT else first - 1
+        cell = onward(kind, state, cell)
+        if 0 <= cell < len(state) and not is_seen(state, values, cell):
+            cell = wanted(kind, state, values, cell)
+        cell = cell if cell < len(state) else -1
     return True
 
 

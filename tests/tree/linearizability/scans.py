@@ -2,7 +2,8 @@
 
 A step goes from the end of one entry (or the start of the range) to the end of the next: the
 keys between them were free and the entry was there, in one state while the scan ran. So
-nothing is skipped that was there throughout. The steps of one scan may be of different states.
+nothing is skipped that was there throughout. The steps of one scan may be of different states;
+and where reserved entries lie between, which may fill whole leaves, so may parts of one step.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from tests.tree.linearizability.states import (
     ORIGIN,
     SHIFT,
     STOP,
+    is_bare,
     is_entry,
-    last_of,
     version_now,
 )
 
@@ -105,29 +106,48 @@ def is_right(row, states, values):
     """Say whether each step of one scan is right in one of the states."""
     key = row[LOW]
     for place in range(HEAD, len(row), 3):
-        first, last, value = row[place], row[place + 1], row[place + 2]
-        good = False
-        for number in range(len(states)):
-            there = is_entry(states[number], values, first, last, value)
-            if there and is_free(states[number], key, first - 1):
-                good = True
-                break
-        if not good or last < key or first > row[HIGH]:
+        first, last = row[place], row[place + 1]
+        if last < key or first > row[HIGH] or not is_step(states, values, key, row[place:]):
             return False
         key = last + 1
-    good = row[FOUND] == row[LIMIT] or key > row[HIGH]
+    if row[FOUND] == row[LIMIT] or key > row[HIGH]:
+        return True
     for number in range(len(states)):
-        good = good or is_free(states[number], key, row[HIGH])
-    return good
+        if is_bare(states[number], values, key >> SHIFT, row[HIGH] >> SHIFT):
+            return True
+    return is_bare_by_parts(states, values, key >> SHIFT, row[HIGH] >> SHIFT)
 
 
 @kernel
-def is_free(state, first, last):
-    """Say whether no key of [first, last] is mapped; an empty range is free."""
-    if first > last:
-        return True
-    cell = first >> SHIFT
-    return state[cell] == 0 and last_of(state, cell) >= last >> SHIFT
+def is_step(states, values, key, entry):
+    """Say whether `entry` (first, last, value) was the first that was seen from `key` on."""
+    begin, end = key >> SHIFT, (entry[0] >> SHIFT) - 1
+    there = False
+    for number in range(len(states)):
+        state = states[number]
+        if is_entry(state, values, entry[0], entry[1], entry[2]):
+            there = True
+            if is_bare(state, values, begin, end):
+                return True
+    return there and is_bare_by_parts(states, values, begin, end)
+
+
+@kernel
+def is_bare_by_parts(states, values, first, last):
+    """Say whether nothing was seen in cells [first, last] by looks at several instants.
+
+    Only reserved entries make a scan look so: without them what is free is one slot of one leaf.
+    """
+    reserved = False
+    for cell in range(first, last + 1):
+        bare = False
+        for number in range(len(states)):
+            value = values[states[number, cell]]
+            bare = bare or value <= 0
+            reserved = reserved or value < 0
+        if not bare:
+            return False
+    return reserved
 
 
 def answers(log: Log, kind: int) -> Log:

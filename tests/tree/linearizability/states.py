@@ -4,7 +4,8 @@
     state       int32[cells]: for each cell the number of the write that stored what is there,
                 0 for NULL. An entry is a longest run of one number: no write stores twice
     states      int32[writes + 1, cells]: S[0], the empty map, to the last
-    values      int64[writes + 1]: the value that each write stored, 0 if it stored none
+    values      int64[writes + 1]: the value that each write stored, 0 if it stored none; negative
+                if it reserved: such an entry is in the way, and no look-up sees it
     shape       int64[SHAPE_WORDS]: what one round is about
     version     as recorded: less that at the start of the round, so write k made version 2 * k
     key         as recorded: less the origin, so that all keys are small
@@ -29,7 +30,8 @@ ORIGIN = 2  # first key of cell 0, modulo 2**64
 START = 3  # version at the start of the round
 NUMBER = 4  # of the thread
 STOP = 5  # word index: not 0 when the round is over
-SHAPE_WORDS = 6
+RESERVED = 6  # 1: some writes reserve
+SHAPE_WORDS = 7
 
 VALUE_BIT = 1 << 62
 NO_VERSION = -1  # of a write that changed nothing
@@ -59,10 +61,27 @@ def last_of(state, cell):
 
 
 @kernel
+def is_seen(state, values, cell):
+    """Say whether a look-up sees the entry, if any, that holds `cell`."""
+    return values[state[cell]] > 0
+
+
+@kernel
+def is_bare(state, values, first, last):
+    """Say whether no look-up sees anything in cells [first, last]."""
+    cell = first
+    while cell <= last:
+        if is_seen(state, values, cell):
+            return False
+        cell = last_of(state, cell) + 1
+    return True
+
+
+@kernel
 def is_entry(state, values, first, last, value):
     """Say whether [first, last] (keys) with this value is exactly one entry of a state."""
     cell = first >> SHIFT
-    if cell < 0 or cell >= len(state) or state[cell] == 0 or values[state[cell]] != value:
+    if cell < 0 or cell >= len(state) or value <= 0 or values[state[cell]] != value:
         return False
     begin = first_of(state, cell) * CELL_KEYS
     return begin == first and (last_of(state, cell) + 1) * CELL_KEYS - 1 == last

@@ -22,7 +22,8 @@ WORLDS = [
     World(cells=40, wide=10, writers=2),
     World(cells=150, wide=60, writers=1, at_the_end=True),
     World(cells=400, wide=40, writers=2),
-    World(cells=400, wide=400, writers=2, at_the_end=True),
+    World(cells=150, wide=20, writers=2, reserved=True),
+    World(cells=400, wide=400, writers=2, at_the_end=True, reserved=True),
 ]
 
 

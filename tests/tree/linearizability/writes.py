@@ -33,6 +33,7 @@ from stressd_kernels.layout import (
     UMAX,
 )
 from stressd_kernels.prng import prng_below
+from stressd_kernels.status import ZERO as ZERO_WORD
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb
 from tests.tree.linearizability.states import (
@@ -41,6 +42,7 @@ from tests.tree.linearizability.states import (
     NO_VERSION,
     NUMBER,
     ORIGIN,
+    RESERVED,
     SHIFT,
     START,
     STOP,
@@ -74,6 +76,7 @@ MOST_SHORT = np.uint64(6)  # cells of an ordinary store
 MOST_ROOM = np.uint64(4)  # cells to allocate
 KINDS = np.uint64(16)
 CLEAR_IN = np.uint64(64)
+ZERO = np.int64(np.uint64(ZERO_WORD))  # negative
 BACKLOG = np.uint64(Status.BACKLOG)
 OK = int(Status.OK)
 EXISTS = int(Status.EXISTS)
@@ -95,7 +98,7 @@ def write(words, tree, slot, verbs, shape, log):
             mood = np.int64(prng_below(words, slot, np.uint64(MOODS)))
         row = log[at]
         choose(words, slot, shape, mood, row)
-        if row[VALUE] != 0:
+        if row[VALUE] > 0:
             row[VALUE] = VALUE_BIT | shape[NUMBER] << 50 | at << 24 | row[FIRST] << 12 | row[LAST]
         if row[KIND] == FIND:
             same_range(words, tree, slot, verbs, shape, row)
@@ -105,7 +108,7 @@ def write(words, tree, slot, verbs, shape, log):
 
 @kernel
 def choose(words, slot, shape, mood, row):
-    """Draw one write: its kind, its cells and whether it stores a value (1) or NULL (0)."""
+    """Draw one write: its kind, its cells and what it stores: a value (1), NULL (0) or ZERO."""
     cells = np.uint64(shape[CELLS])
     draw = np.int64(prng_below(words, slot, KINDS))
     first = prng_below(words, slot, cells)
@@ -137,7 +140,9 @@ def choose(words, slot, shape, mood, row):
         row[FIRST], row[LAST] = min(row[FIRST], row[LAST]), max(row[FIRST], row[LAST])
         size = np.int64(U1 + prng_below(words, slot, MOST_ROOM))
         row[SIZE] = size if prng_below(words, slot, KINDS) < np.uint64(8) else -size
-    elif draw == 15 and prng_below(words, slot, CLEAR_IN) == U0:
+    if row[VALUE] != 0 and shape[RESERVED] != 0 and prng_below(words, slot, KINDS) < np.uint64(4):
+        row[VALUE] = ZERO
+    if draw == 15 and prng_below(words, slot, CLEAR_IN) == U0:
         row[KIND] = CLEAR
         row[FIRST], row[LAST], row[VALUE] = 0, shape[CELLS] - 1, 0
 
