@@ -17,7 +17,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from stressd import __version__
+from stressd import __version__, builds
 from stressd.bench.options import CHURN_DEFAULT, ENTRIES_DEFAULT
 from stressd.errors import UserError
 
@@ -89,7 +89,7 @@ def run(
     ],
     duration: Annotated[str | None, typer.Option(help="Run for this long: 20s, 12h.")] = None,
     seed: Annotated[str | None, typer.Option(help="Seed of all random choices.")] = None,
-    build: Annotated[str | None, typer.Option(help="fast or checking.")] = None,
+    build: Annotated[str | None, typer.Option(help=builds.HELP)] = None,
     listen: Annotated[str | None, typer.Option(help="Serve metrics on this HOST:PORT.")] = None,
     no_metrics: Annotated[bool, typer.Option("--no-metrics", help="Serve no metrics.")] = False,
     runs: Annotated[str | None, typer.Option(help="Make the run folder in here.")] = None,
@@ -120,9 +120,11 @@ def replay(
         list[str], typer.Argument(help="Recordings, or names of shipped ones.", metavar="FILE...")
     ],
     maps: Annotated[str | None, typer.Option(help="The final mappings to compare with.")] = None,
+    build: Annotated[str | None, typer.Option(help=builds.HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
 ) -> int:
     """Apply recordings one after the other, and compare with what the kernel did."""
+    builds.choose_option(build)
     from stressd.replay import command
 
     return command.run(files, maps, as_json, sys.stdout.write)
@@ -145,9 +147,11 @@ def bench(
     churn: Annotated[
         str, typer.Option(help="How long section churned changes the tree: 60s, 1h.")
     ] = CHURN_DEFAULT,
+    build: Annotated[str | None, typer.Option(help=builds.HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Measure the tree, beside Python containers and references in C if they were built."""
+    builds.choose_option(build)
     from stressd.bench.command import REPS_DEFAULT
     from stressd.bench.command import run as run_bench
 

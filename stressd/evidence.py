@@ -126,6 +126,7 @@ class Sample:
     workers: tuple[WorkerSample, ...]
     judged: tuple[JudgedSample, ...]
     locks: tuple[LockSample, ...] = ()
+    clock: str = ""  # what durations were taken with: a name of stressd_kernels.clock.NAMES
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What is left of a run: the object that is printed, and the larger one that is kept.
 
-    {"verdict": "VALID", "exit_code": 0, "duration_seconds": 20.01,
+    {"verdict": "VALID", "exit_code": 0, "build": "fast", "clock": "tsc", "comparable": true,
+     "duration_seconds": 20.01,
      "operations": {"load": {"count": .., "per_second": .., "p50_ns": .., "p99_ns": ..,
                              "p999_ns": .., "max_ns": ..}, ..},
      "judged": {"values": {"ok": .., "interesting": .., "forbidden": ..}, ..},
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stressd.builds import FAST, comparable
 from stressd.evidence import GRADES, Compiled, Finding, Sample
 from stressd.latency import by_operation, figures, interval
 from stressd.verdict import Ending, Exit, Opinion, Verdict
@@ -58,9 +60,13 @@ def judged(sample: Sample | None) -> dict[str, dict[str, int]]:
 def brief(outcome: Outcome) -> Record:
     """Return the object that `--json` prints."""
     ops = by_operation(outcome.sample, outcome.duration_s) if outcome.sample else {}
+    build = str(outcome.facts.get("build", FAST))
     return {
         "verdict": outcome.verdict.name,
         "exit_code": int(outcome.exit_code),
+        "build": build,
+        "clock": outcome.sample.clock if outcome.sample else "",
+        "comparable": comparable(build),  # with other runs: latencies and rates
         "duration_seconds": round(outcome.duration_s, 3),
         "operations": {name: row.record() for name, row in ops.items()},
         "judged": judged(outcome.sample),

@@ -91,6 +91,7 @@ class Evidence:
     structure_checks: int  # walks over every tree that came to their end
     values_checked: bool  # the configuration asked for it
     quiescent: bool  # the workers are gone and everything was reclaimed: accounting is exact
+    build: str = "fast"  # of the kernels
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,16 @@
 """The only door through which kernels touch memory that another thread may touch.
 
-    build     chosen by STRESSD_BUILD   what one call does
-    fast      (default)                 one LLVM instruction on a word of the arena
-    checking  checking                  the same; generations compared at each step of a walk
-    model     model                     one step of a schedule that a test controls
+    build       chosen by STRESSD_BUILD   what one call does
+    fast        (default)                 one LLVM instruction on a word of the arena
+    checking    checking                  the same; kernels check each step (`if CHECKING:`)
+    perturbed   perturbed                 the same as checking, and delays around it (delays.py)
+    model       model                     one step of a schedule that a test controls
 
 Every other module is plain Python over these names. The build is fixed when this package is
-imported: the constant CHECKING is frozen into compiled code, so `if CHECKING:` costs nothing
-in the fast build.
+imported: the constants are frozen into compiled code and cost nothing where they are False.
 """
 
-from stressd_kernels.builds import BUILD, BUILDS, CHECKING, MODEL
+from stressd_kernels.builds import BUILD, BUILDS, CHECKING, MODEL, PERTURBED
 
 if MODEL:
     from stressd_kernels.door_model import (
@@ -20,6 +20,7 @@ if MODEL:
         borrowed,
         clock_monotonic,
         compare_exchange,
+        delays_of,
         driver,
         entry,
         entry_call,
@@ -52,6 +53,7 @@ else:
         borrowed,
         clock_monotonic,
         compare_exchange,
+        delays_of,
         driver,
         entry,
         entry_call,
@@ -77,17 +79,24 @@ else:
         words_at,
     )
 
+if PERTURBED:
+    from stressd_kernels import delays
+
+    delays.install()
+
 __all__ = [
     "BUILD",
     "BUILDS",
     "CHECKING",
     "MODEL",
+    "PERTURBED",
     "Entry",
     "address_of",
     "bits_set",
     "borrowed",
     "clock_monotonic",
     "compare_exchange",
+    "delays_of",
     "driver",
     "entry",
     "entry_call",

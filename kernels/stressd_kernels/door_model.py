@@ -80,6 +80,10 @@ def words_at(base: Words) -> Words:
 borrowed = words_at
 
 
+def delays_of(address: Any) -> None:
+    """Do nothing: here delays are the machine's affair, not a draw."""
+
+
 # -- words ---------------------------------------------------------------------------------
 
 

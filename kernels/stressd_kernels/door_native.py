@@ -14,7 +14,6 @@ lock cmpxchg. aarch64: ldapr, stlr, dmb, casal. The timestamp is rdtsc/rdtscp on
 cntvct_el0 on aarch64: `clock.py` decides whether it can be trusted.
 """
 
-import os
 import platform
 import threading
 import time
@@ -28,6 +27,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from stressd_kernels import compile_cache
+from stressd_kernels.builds import BUILD, PERTURBED, label_number
 from stressd_kernels.layout import WORD_BYTES
 
 # Without it any inline assembly aborts the process: "no asm parser for this target".
@@ -38,7 +38,7 @@ ARM = platform.machine() in ("aarch64", "arm64")
 
 I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
 POLICY = {"nogil": True, "error_model": "numpy", "boundscheck": False}
-CACHE = compile_cache.folder(os.environ.get("STRESSD_BUILD", "fast"))
+CACHE = compile_cache.folder(BUILD)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -134,10 +134,27 @@ def _word(context: Any, builder: Any, array_type: Any, words: Any, index: Any) -
     return builder.gep(words, [index], inbounds=True)
 
 
+def _delay(builder: Any, signature: Any) -> None:
+    """In the perturbed build, let time pass at the label, the last argument; see delays.py."""
+    if not PERTURBED:
+        return
+    number = label_number(signature.args[-1].literal_value)
+    shape = ir.FunctionType(ir.VoidType(), [I64])
+    function = cgutils.get_or_insert_function(builder.module, shape, "stressd_delay")
+    for attribute in ("nounwind", "inaccessiblememonly"):
+        function.attributes.add(attribute)
+    builder.call(function, [ir.Constant(I64, number)])
+
+
 def _load(name: str, ordering: str, labelled: bool) -> Any:
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pointer = _word(context, builder, signature.args[0], args[0], args[1])
-        return builder.load_atomic(pointer, ordering=ordering, align=WORD_BYTES, typ=I64)
+        if labelled:
+            _delay(builder, signature)
+        value = builder.load_atomic(pointer, ordering=ordering, align=WORD_BYTES, typ=I64)
+        if labelled:
+            _delay(builder, signature)
+        return value
 
     if labelled:
 
@@ -155,6 +172,8 @@ def _load(name: str, ordering: str, labelled: bool) -> Any:
 def _store(name: str, ordering: str, labelled: bool) -> Any:
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        if labelled:
+            _delay(builder, signature)
         builder.store_atomic(args[2], pointer, ordering=ordering, align=WORD_BYTES)
         return context.get_dummy_value()
 
@@ -174,6 +193,7 @@ def _store(name: str, ordering: str, labelled: bool) -> Any:
 def _swap(name: str, operation: str) -> Any:
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        _delay(builder, signature)
         return builder.atomic_rmw(operation, pointer, args[2], "acq_rel")
 
     def typer(typingctx, words, index, value, label):  # type: ignore[no-untyped-def]
@@ -185,6 +205,7 @@ def _swap(name: str, operation: str) -> Any:
 
 def _fence(name: str, ordering: str) -> Any:
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        _delay(builder, signature)
         builder.fence(ordering)
         return context.get_dummy_value()
 
@@ -212,6 +233,7 @@ def compare_exchange(typingctx, words, index, expected, desired, label):  # type
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        _delay(builder, signature)
         pair = builder.cmpxchg(pointer, args[2], args[3], "acq_rel", "acquire")
         return builder.extract_value(pair, 0)
 
@@ -246,6 +268,7 @@ def address_of(typingctx, words, index):  # type: ignore[no-untyped-def]
     return types.uint64(words, types.int64), codegen
 
 
+delays_of = types.ExternalFunction("stressd_delays_of", types.void(types.uint64))
 sched_yield = types.ExternalFunction("sched_yield", types.int32())
 _madvise = types.ExternalFunction("madvise", types.int32(types.uint64, types.uint64, types.int32))
 MADV_HUGEPAGE = 14

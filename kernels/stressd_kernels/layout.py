@@ -81,6 +81,7 @@ RESULT_VALUE = RESULT + 2
 RESULT_VERSION = RESULT + 3  # version the answer was valid at (gap search, writes)
 RESULT_TRIES = RESULT + 4  # optimistic tries beyond the first
 SLOT_PRNG = 3 * LINE_WORDS
+SLOT_DELAYS = SLOT_PRNG + 8  # perturbed build: this worker's generator of delays
 SLOT_NODES = 4 * LINE_WORDS  # node accounting, see arena.py
 SLOT_LOCK = 7 * LINE_WORDS  # how long the lock was waited for and held, see holding.py
 SLOT_PATHS = 8 * LINE_WORDS  # the writer's path, see maple/walk.py

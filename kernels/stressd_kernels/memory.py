@@ -21,7 +21,7 @@ from stressd_kernels.arena import (
     NODES_RETIRED,
     NODES_TAKEN,
 )
-from stressd_kernels.door import MODEL, borrowed, driver
+from stressd_kernels.door import CHECKING, MODEL, borrowed, driver
 from stressd_kernels.epoch import FIRST_EPOCH, epoch_lag
 from stressd_kernels.layout import (
     ARENA_CARVED_INNERS,
@@ -104,14 +104,15 @@ class Arena:
     """A reserved address space with trees and slots in it.
 
     capacity  bytes for nodes, 4 MiB .. about 60 GiB; rounded up to whole chunks of 2 MiB
-    poison    whether freed nodes are overwritten, so that a late reader is noticed
+    poison    whether freed nodes are overwritten, so that a late reader is noticed; by default in
+              all builds but the fast one
     backlog   most limbo entries of one slot before its writes answer BACKLOG
 
     Raises ValueError for a capacity out of range and MemoryError if it cannot be reserved.
     """
 
     def __init__(
-        self, capacity: int = 8 << 30, *, poison: bool = False, backlog: int = LIMBO_MAX
+        self, capacity: int = 8 << 30, *, poison: bool = CHECKING, backlog: int = LIMBO_MAX
     ) -> None:
         if not CAPACITY_MIN <= capacity <= CAPACITY_MAX:
             raise ValueError(

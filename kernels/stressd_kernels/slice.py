@@ -25,6 +25,9 @@ from stressd_kernels.asking import STATUS_NOT_FOUND, STATUS_STOPPED, stop_wanted
 from stressd_kernels.clock import clock_begin, clock_nanoseconds
 from stressd_kernels.counters import CONFLICT, ENDS, IDLE, counter_add, counter_one
 from stressd_kernels.door import (
+    PERTURBED,
+    address_of,
+    delays_of,
     driver,
     entry,
     entry_call,
@@ -36,7 +39,7 @@ from stressd_kernels.door import (
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.histogram import BUCKETS, histogram_record
 from stressd_kernels.holding import LOCK_HELD, LOCK_TIMED, LOCK_WAITED
-from stressd_kernels.layout import SLOT_BEAT, U0, U1
+from stressd_kernels.layout import SLOT_BEAT, SLOT_DELAYS, U0, U1
 from stressd_kernels.prng import prng_below, prng_next
 from stressd_kernels.ring import ring_write
 from stressd_kernels.worker import (
@@ -167,6 +170,17 @@ def run(base, tree, slot, ticks, b, c, d, e):
     other means that this worker cannot go on.
     """
     words = words_at(base)
+    if PERTURBED:
+        delays_of(address_of(words, slot + SLOT_DELAYS))
+    status = blocks_run(words, slot, ticks)
+    if PERTURBED:
+        delays_of(U0)
+    return status
+
+
+@kernel
+def blocks_run(words, slot, ticks):
+    """Run blocks for `ticks` of this worker's clock; return a Status, as `run` does."""
     deadline = clock_begin(words, slot) + ticks
     store_relaxed(words, slot + BLOCK_DEADLINE, deadline)
     while clock_begin(words, slot) < deadline:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stressd import builds
 from stressd.bench.containers import CONTAINERS
 from stressd.bench.figure import PER_SECOND, Figure
 from stressd.bench.judgement import Judged, Row, is_busy, rows
@@ -18,6 +19,7 @@ from stressd.bench.noise import BUSY
 from stressd.bench.results import Results
 from stressd.bench.targets import ITSELF, Target
 from stressd.display.units import count, size, three_digits
+from stressd_kernels.door import BUILD
 
 PIPED_WIDTH = 10_000  # columns: a line of a pipe is never folded
 BUSY_MARK = "*"
@@ -117,7 +119,7 @@ def notes(results: Results, found: Sequence[Row]) -> list[str]:
             f"{BUSY_MARK} others used more than {BUSY} cores meanwhile (up to {most:.1f}): repeat "
             "it on a quiet machine; targets of several threads are not judged"
         )
-    return lines + results.notes
+    return [*filter(None, [builds.warning(BUILD)]), *lines, *results.notes]
 
 
 def every_figure(found: Sequence[Row]) -> list[Figure]:

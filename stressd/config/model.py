@@ -62,9 +62,10 @@ class Run(Frozen):
         le=limits.SEED_MAX,
         description="Seed of all random choices. The same seed draws the same operations.",
     )
-    build: Literal["fast", "checking"] = Field(
+    build: Literal["fast", "checking", "perturbed"] = Field(
         default="fast",
-        description="fast, or checking: assertions, generations compared at each step, poison.",
+        description="fast; checking: generations compared at each step, reservations held to, "
+        "poison; perturbed: checking, and random delays at every ordering site.",
     )
     slice: Annotated[
         Duration, between(Duration.of(limits.SLICE_MIN), Duration.of(limits.SLICE_MAX))

@@ -12,12 +12,14 @@ from rich.text import Text
 from stressd.display import units
 from stressd.display.lines import LABEL_WIDTH, labelled
 from stressd.display.table import operations_table
+from stressd.evidence import Sample
 from stressd.outcome import Outcome, judged
 from stressd.verdict import EXIT_MEANINGS, Opinion, Verdict
 
 COLOURS = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALID: "red"}
 FINDINGS_SHOWN = 5
 CHECKS = ("structure", "accounting")  # oracles that look from outside, and count otherwise
+MONOTONIC = "monotonic"  # the clock that is read where the time stamp cannot be trusted
 NO_REPLAY = "repeats the workload; the timing of native threads does not replay"
 
 Line = tuple[str, Text]
@@ -54,6 +56,13 @@ def memory_text(outcome: Outcome) -> str:
     )
 
 
+def timed_text(sample: Sample) -> str:
+    """Return which clock the latencies were taken with, "" if nothing was timed."""
+    if sample.clock == MONOTONIC:
+        return "with the monotonic clock, as the time stamp is not to be trusted"
+    return f"with the time stamp of the processor ({sample.clock})" if sample.clock else ""
+
+
 def reasons(outcome: Outcome) -> Iterator[Line]:
     """Yield why the verdict is not VALID, and what was found."""
     for opinion in outcome.opinions:
@@ -78,6 +87,7 @@ def facts(outcome: Outcome) -> Iterator[Line]:
     ran = f"{units.stretch(outcome.duration_s)} of {units.stretch(outcome.planned_s)}"
     yield "ran", Text(f"{ran}, {outcome.ending.message}" if outcome.ending.planned else ran)
     if outcome.sample is not None:
+        yield from (("timed", Text(text)) for text in filter(None, [timed_text(outcome.sample)]))
         yield "judged", Text(judged_text(outcome))
         yield from (("checked", Text(o.message)) for o in outcome.opinions if checks_ok(o))
         yield "memory", Text(memory_text(outcome))

@@ -12,6 +12,7 @@ close             give everything back
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,12 +23,15 @@ from stressd.config.model import Config
 from stressd.engine.checking import Checker
 from stressd.engine.compiling import Kernels
 from stressd.engine.findings import Findings
+from stressd.engine.roaming import Roaming
 from stressd.engine.sampling import Sampler
 from stressd.engine.seats import Rings, seat_words, write_words
 from stressd.evidence import Compiled, Finding, Sample
 from stressd.sources import Seat, Source, SourceError, make_source
 from stressd.sources.base import Ground
+from stressd_kernels import delays
 from stressd_kernels.clock import SCALE_BITS, calibrate
+from stressd_kernels.door import PERTURBED
 from stressd_kernels.layout import INNER_WORDS, LIMBO_MAX, SLOT_WORDS, WORD_BYTES
 from stressd_kernels.memory import CAPACITY_MAX, Arena
 from stressd_kernels.slice import entry_run
@@ -68,6 +72,9 @@ class Engine:
         self._stopped = threading.Event()
         self._idle = [True] * len(self._seats)
         self._rings: Rings | None = None
+        self._roaming = Roaming(config.run.seed, len(self._seats)) if PERTURBED else None
+        if PERTURBED:
+            delays.seed(config.run.seed)
 
     @property
     def source_line(self) -> str:
@@ -149,9 +156,10 @@ class Engine:
         """Let one worker work for a slice; OK or STOPPED, or why it cannot go on."""
         self._idle[worker] = False
         slot, ticks = self._slots[worker], self._ticks
-        status = Status(
-            entry_run(self._arena.words, self._slice, 0, slot, ticks, ZERO, ZERO, ZERO, ZERO)
-        )
+        with self._roaming.slice(worker) if self._roaming else contextlib.nullcontext():
+            status = Status(
+                entry_run(self._arena.words, self._slice, 0, slot, ticks, ZERO, ZERO, ZERO, ZERO)
+            )
         self._idle[worker] = status == Status.NOT_FOUND
         if status == Status.NOT_FOUND:  # nothing left to do: do not come back at once
             self._stopped.wait(self._config.run.slice.seconds)

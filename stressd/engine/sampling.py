@@ -26,6 +26,7 @@ from stressd.evidence import (
 )
 from stressd.sources import Seat
 from stressd.sources.base import Words
+from stressd_kernels.clock import NAMES as CLOCKS
 from stressd_kernels.counters import RETRIES, words_copy
 from stressd_kernels.histogram import BUCKETS
 from stressd_kernels.judge import ORACLES
@@ -57,6 +58,7 @@ from stressd_kernels.worker import (
     OP_WORDS,
     OPS,
     OPS_MAX,
+    TIMING_CLOCK,
 )
 
 RESTRUCTURES = ("split", "merge", "spanning_store")  # words from TREE_STATS on
@@ -106,6 +108,7 @@ class Sampler:
             workers=tuple(self._worker(seat, idle[seat.index]) for seat in self._seats),
             judged=tuple(self._judged(number, name) for number, name in enumerate(ORACLES)),
             locks=(self._locks(),),
+            clock=CLOCKS[int(self._arena.words[self._slots[0] + TIMING_CLOCK])],
         )
 
     def operations(self) -> int:

@@ -14,7 +14,7 @@ from stressd.engine.compiling import Kernels
 from stressd.sources import Seat
 from stressd.sources.base import Words
 from stressd_kernels import ring
-from stressd_kernels.layout import SLOT_PRNG
+from stressd_kernels.layout import SLOT_DELAYS, SLOT_PRNG, SLOTS_MAX
 from stressd_kernels.ops import NUMBERS
 from stressd_kernels.ops.catalog import OPS as CATALOG
 from stressd_kernels.prng import prng_state
@@ -45,6 +45,7 @@ def seat_words(
     weights = [seat.config.mix.get(name, 0.0) for name in OP_NAMES]
     words = {MIX_THRESHOLDS + n: int(word) for n, word in enumerate(mix_words(weights))}
     words |= {SLOT_PRNG + n: int(word) for n, word in enumerate(prng_state(seed, seat.index))}
+    words[SLOT_DELAYS] = int(prng_state(seed, SLOTS_MAX + seat.index)[0]) | 1  # never 0
     for name in seat.config.mix:
         line = OPS + NUMBERS[name] * OP_WORDS
         words[line + OP_ADDRESS] = kernels.ops[name].run.address

@@ -69,7 +69,7 @@ _counter, _gauge, _histogram, _info, _states = map(_maker, FAMILIES)
 
 CATALOG: tuple[Metric, ...] = (
     # the run
-    _info("build_info", "version revision python numba numpy", "What this process is made of."),
+    _info("build_info", "version revision build python numba numpy", "What this process is."),
     _info("run_info", "run_id config config_sha256 seed", "What identifies the run."),
     _states("state", "stressd_state", "State of the run: 1 for the one that holds."),
     _states("verdict", "stressd_verdict", "Verdict so far: 1 for the one that holds."),

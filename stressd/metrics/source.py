@@ -189,10 +189,14 @@ def _forbidden(judged: Iterable[JudgedSample]) -> dict[str, int]:
 
 def build_info() -> dict[str, str]:
     """Return what this process is made of."""
+    # Imported late: whoever starts the process chooses the build before kernels are imported.
+    from stressd_kernels.builds import BUILD
+
     versions = {name: importlib.metadata.version(name) for name in ("numba", "numpy")}
     return {
         "version": importlib.metadata.version("stressd"),
         "revision": _revision(),
+        "build": BUILD,
         "python": platform.python_version(),
         **versions,
     }

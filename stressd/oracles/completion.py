@@ -6,6 +6,7 @@ says INVALID, so nothing is added here.
 
 from __future__ import annotations
 
+from stressd import builds
 from stressd.verdict import Cause, Evidence, Opinion, Verdict
 
 CUT_SHORT = frozenset(
@@ -21,6 +22,7 @@ CUT_SHORT = frozenset(
 
 
 def completion(evidence: Evidence) -> Opinion:
-    """UNKNOWN if the run was cut short."""
+    """UNKNOWN if the run was cut short; a note if its build makes its latencies no measure."""
     verdict = Verdict.UNKNOWN if evidence.ending.cause in CUT_SHORT else Verdict.VALID
-    return Opinion("completion", verdict, evidence.ending.message)
+    notes = tuple(filter(None, [builds.warning(evidence.build)]))
+    return Opinion("completion", verdict, evidence.ending.message, notes)

@@ -136,7 +136,7 @@ class Board:
         )
 
     def evidence(
-        self, mixes: Mapping[str, tuple[str, ...]], values_checked: bool, ending: Ending
+        self, mixes: Mapping[str, tuple[str, ...]], checks: bool, ending: Ending, build: str
     ) -> Evidence:
         """Return what the oracles may look at."""
         return Evidence(
@@ -145,8 +145,9 @@ class Board:
             sample=self.sample,
             findings=tuple(self.findings),
             structure_checks=self.structure_checks,
-            values_checked=values_checked,
+            values_checked=checks,
             quiescent=self.quiescent,
+            build=build,
         )
 
 

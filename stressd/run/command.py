@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stressd import resources
+from stressd import builds, resources
 from stressd.config.commands import effective
 from stressd.config.load import Loaded, load_config
 from stressd.errors import BadConfig, Problem, UsageError
@@ -52,7 +52,7 @@ class Request:
 def run(request: Request) -> int:
     """Run a configuration and return the exit code."""
     loaded = load(request)
-    choose_build(loaded.config.run.build)
+    builds.choose(loaded.config.run.build)
     from stressd.display import discard, human_console, print_closing, screen_for
     from stressd.run.session import run_session
 
@@ -92,14 +92,6 @@ def configuration(name: str) -> str:
     if name not in shipped:
         raise UsageError(f"{name}: no such file, nor one of {', '.join(shipped)}")
     return str(shipped[name])
-
-
-def choose_build(build: str) -> None:
-    """Fix the build of the kernels; too late once they are imported."""
-    door = sys.modules.get("stressd_kernels.door")
-    if door is not None and build != door.BUILD:
-        raise RuntimeError(f"kernels of the {door.BUILD} build are loaded already, not {build}")
-    os.environ["STRESSD_BUILD"] = build
 
 
 def job_of(request: Request, loaded: Loaded) -> Job:

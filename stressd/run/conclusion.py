@@ -16,7 +16,8 @@ from stressd.verdict import Cause, Ending, Verdict, exit_code, judge
 def conclude(job: Job, board: Board, run_dir: Path, now: float, abandoned: bool) -> Outcome:
     """Ask the oracles, and put together what is left of the run."""
     ending = board.ending or Ending(Cause.CRASHED, "no reason was noted")
-    evidence = board.evidence(job.mixes, job.config.checks.values, ending)
+    config = job.config
+    evidence = board.evidence(job.mixes, config.checks.values, ending, config.run.build)
     verdict, opinions = judge(ORACLES, evidence)
     return Outcome(
         verdict=verdict,

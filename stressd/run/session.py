@@ -28,7 +28,7 @@ from typing import TypeVar
 
 import trio
 
-from stressd import __version__
+from stressd import __version__, builds
 from stressd.display import Screen
 from stressd.evidence import Finding, Sample
 from stressd.metrics import Source
@@ -68,6 +68,8 @@ class Session:
         self.engine: EngineLike | None = None
         self.source = Source(run_info(job, folder))
         title = f"stressd {__version__} · {job.name} · seed {config.run.seed}"
+        if not builds.comparable(config.run.build):
+            title += f" · {config.run.build} build"
         self.board = Board(title, config.run.duration.seconds)
         log = open_log(folder.open("log.jsonl"))
         self.events = Events(self.board, self.source, folder, log)

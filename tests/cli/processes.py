@@ -32,7 +32,7 @@ def environment(**extra: str) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
     return {
         **inherited,
-        "PYTHONPATH": str(REPO),
+        "PYTHONPATH": os.pathsep.join([str(REPO), str(REPO / "kernels")]),
         "COLUMNS": "100",
         "TERM": "xterm-256color",
     } | extra

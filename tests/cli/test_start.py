@@ -55,8 +55,8 @@ def test_the_build_is_chosen_before_the_kernels_are_loaded() -> None:
     """The option and the configuration decide, whatever the environment said."""
     code = (
         "import os, sys\n"
-        "from stressd.run.command import choose_build\n"
-        "choose_build('checking')\n"
+        "from stressd.builds import choose\n"
+        "choose('checking')\n"
         "from stressd_kernels.door import BUILD\n"
         "print(BUILD)\n"
     )

@@ -39,7 +39,7 @@ def no_pid(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_expected_configurations_ship() -> None:
     """The quickstart, and one for each thing that stressd is for."""
     names = {file.stem for file in SHIPPED}
-    assert {"quickstart", "small-hot", "large", "maps-self", "zipfian"} <= names
+    assert {"quickstart", "small-hot", "perturbed", "large", "maps-self", "zipfian"} <= names
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)

@@ -70,4 +70,4 @@ def test_only_known_states_and_verdicts_are_taken(method: str, value: str) -> No
 
 def test_build_info_names_everything_that_matters() -> None:
     """The versions that a latency depends on."""
-    assert list(build_info()) == ["version", "revision", "python", "numba", "numpy"]
+    assert list(build_info()) == ["version", "revision", "build", "python", "numba", "numpy"]

@@ -69,6 +69,9 @@ def test_the_printed_object_has_the_promised_shape(run_small: Runner) -> None:
     assert list(printed) == [
         "verdict",
         "exit_code",
+        "build",
+        "clock",
+        "comparable",
         "duration_seconds",
         "operations",
         "judged",

@@ -19,8 +19,9 @@ from tests.tidy.sources import (
 )
 
 KERNEL_IMPORTS = {"numba", "llvmlite", "numpy", "stressd_kernels", *sys.stdlib_module_names}
-# The door, the cache that it compiles into, and the vector instructions beside it.
-COMPILER_MODULES = {"door_native.py", "compile_cache.py", "lanes.py"}
+# The door, the cache that it compiles into, the vector instructions beside it, and the delays
+# that its calls contain in the perturbed build.
+COMPILER_MODULES = {"door_native.py", "compile_cache.py", "lanes.py", "delays.py"}
 # Imports that come with another distribution, pinned by it.
 COMES_WITH = {"pydantic_core": "pydantic"}
 
