@@ -6,7 +6,8 @@ In an installed package all of them lie in stressd/data. In a checkout that was 
     name           file
     configs        quickstart       quickstart.yaml
     dashboards     overview         overview.json
-    recordings     ls               ls.trace.gz, and beside it the final mappings, ls.maps.gz
+    recordings     ls               ls.trace.gz, and beside it the final mappings, ls.maps.gz,
+                                    and the system calls of the same run, ls.strace.gz
 """
 
 from __future__ import annotations

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stressd.traces.calls import CallLog, Record
 from stressd.traces.events import Event
+from stressd.traces.strace import StraceLog
+from stressd.traces.textfile import TextFile
 
+MMAP = "mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)"
+GOOD = f"{MMAP} = 0x7f5f3e373000"  # a line of strace as any other
 PREFIX = "    test-{tid}    (  {pid:>5}) {line}.000001: {name}: "
 
 
@@ -61,3 +66,9 @@ def read(path: str) -> list[Event]:
     from stressd.traces import open_recording
 
     return list(open_recording(path))
+
+
+def log_of(folder: Path, *lines: str) -> tuple[list[Record], CallLog]:
+    """Return the records of a file, and what was counted while reading them."""
+    log = StraceLog(TextFile(recording(folder, *lines, name="made.strace")))
+    return list(log), log
