@@ -13,12 +13,14 @@ TEST_READY := .venv/ready-to-test-$(HERE)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run soak bench test lint clean
+.PHONY: help run soak bench lengths test lint clean
 
 help:
 	@echo 'make run                             the quickstart: a short run, live, with a verdict'
 	@echo 'make soak CONFIG=FILE DURATION=12h   a long run of one configuration'
-	@echo 'make bench [PEER=FOLDER]             measure, beside the C reference in FOLDER if given'
+	@echo 'make bench [PEER=FOLDER]             measure, beside the references built in FOLDER if given'
+	@echo '           [BENCH_ARGS="--entries 1e7"]'
+	@echo 'make lengths                         how long the kernels are'
 	@echo 'make test                            all tests'
 	@echo 'make lint                            ruff and mypy'
 	@echo 'make clean                           remove what the above made here (run folders stay)'
@@ -31,7 +33,10 @@ soak: $(RUN_READY)
 	@$(BIN)/stressd run '$(CONFIG)' --duration '$(DURATION)'
 
 bench: $(TEST_READY)
-	@$(BIN)/stressd bench $(if $(PEER),--peer '$(PEER)')
+	@$(BIN)/stressd bench $(if $(PEER),--peer '$(PEER)') $(BENCH_ARGS)
+
+lengths: $(TEST_READY)
+	@$(BIN)/python -m tests.tidy.lengths
 
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -31,6 +31,7 @@ from stressd.verdict import Exit
 from stressd_kernels.bench.field import Field
 
 REPS_DEFAULT = 5
+IN_PYTHON = "python"  # the section of the Python containers
 
 Say = Callable[[str], None]
 
@@ -66,7 +67,8 @@ def run(
 def known_sections() -> dict[str, bool]:
     """Return the names of all sections, and whether each is measured if none is named."""
     sized = {name: section.by_default for name, section in SECTIONS.items()}
-    return sized | {name: section.by_default for name, section in APART.items()}
+    apart = {name: section.by_default for name, section in APART.items()}
+    return sized | apart | {IN_PYTHON: True}
 
 
 def measure(asked: Options, effort: Effort, say: Say) -> Results:
@@ -87,7 +89,7 @@ def measure(asked: Options, effort: Effort, say: Say) -> Results:
         if name in APART:
             say(name)
             results.ours += with_noise(APART[name].measure(effort))
-    if sized:
+    if IN_PYTHON in asked.sections:
         measure_containers(asked, effort, say, results)
     return results
 

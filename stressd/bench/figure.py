@@ -16,8 +16,9 @@ SECONDS = "s"
 OF_ONE = "of one"  # a share of what one thread does
 OF_SLOTS = "of 16"  # slots in use
 LEVELS = "levels"
+DRIVERS = "drivers"
 MORE_IS_BETTER = frozenset({PER_SECOND, OF_ONE})
-TIMELESS = frozenset({BYTES, OF_SLOTS, LEVELS})  # the same on a busy machine
+TIMELESS = frozenset({BYTES, OF_SLOTS, LEVELS, DRIVERS})  # the same on a busy machine
 
 
 class WrongAnswer(Exception):
@@ -45,6 +46,11 @@ class Figure:
     def on(self, setting: str) -> Figure:
         """Return this figure, taken on a tree of which that is to be said."""
         return replace(self, setting=setting)
+
+    @property
+    def is_wall_clock(self) -> bool:
+        """Whether it is worth nothing on a machine that others use; else it is CPU time."""
+        return self.readers is not None or self.unit == SECONDS
 
     def times_better(self, other: Figure) -> float:
         """Return how many times better this is than the same figure of another tree."""

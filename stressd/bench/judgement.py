@@ -1,7 +1,8 @@
 """Each of our figures beside those of the references, and whether it meets its target.
 
-A figure of several threads is wall-clock time. If others used too much of the machine while it,
-or the figure that it is compared with, was taken, its target is not judged: NOISY.
+A figure of several threads or processes is wall-clock time. If others used too much of the
+machine while it, or the figure that it is compared with, was taken, its target is not judged:
+NOISY.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Row:
         if self.reached is None:
             return Judged.OPEN
         involved = [self.ours, *filter(None, [self.references.get(self.target.than)])]
-        if self.ours.readers is not None and any(map(is_busy, involved)):
+        if self.ours.is_wall_clock and any(map(is_busy, involved)):
             return Judged.NOISY
         at_most = self.target.than == ITSELF and self.ours.unit == SECONDS
         bound = self.target.at_least

@@ -37,7 +37,11 @@ def print_report(console: Console, results: Results) -> None:
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     found = rows(results)
-    console.print(main_table(found, list(results.roles), console.is_terminal))
+    usual = [row for row in found if row.ours.setting is None]
+    if usual:
+        console.print(main_table(usual, list(results.roles), console.is_terminal))
+    if len(usual) < len(found):
+        console.print(settings_table([row.ours for row in found], console.is_terminal))
     in_python = {container.implementation for container in CONTAINERS}
     beside = {name: results.peers[name] for name in results.peers if name in in_python}
     if beside:
@@ -62,6 +66,23 @@ def main_table(found: Sequence[Row], roles: Sequence[str], terminal: bool) -> Ta
             cells += [figure_cell(row.references.get(role)), ratio_cell(row.ratio(role))]
         size_word = "" if ours.entries is None else size_name(ours.entries)
         table.add_row(row_name(ours), size_word, ours.unit, *cells, *target_cells(row))
+    return table
+
+
+def settings_table(figures: Sequence[Figure], terminal: bool) -> Table:
+    """Return the same figures on trees in different states, side by side."""
+    settings = [name for name in dict.fromkeys(f.setting for f in figures) if name is not None]
+    found = {(f.metric, f.entries, f.setting): f for f in figures}
+    special = dict.fromkeys((f.metric, f.entries, f.unit) for f in figures if f.setting is not None)
+    table = empty_table(terminal)
+    for name in ("in one thread", "entries", "unit"):
+        table.add_column(name, no_wrap=True)
+    as_loaded = [None] if any((m, n, None) in found for m, n, _ in special) else []
+    for name in (*("as loaded" for _ in as_loaded), *settings):
+        table.add_column(name, justify="right", no_wrap=True)
+    for metric, entries, unit in special:
+        cells = [figure_cell(found.get((metric, entries, of))) for of in (*as_loaded, *settings)]
+        table.add_row(metric, "" if entries is None else size_name(entries), unit, *cells)
     return table
 
 
@@ -117,7 +138,7 @@ def notes(results: Results, found: Sequence[Row]) -> list[str]:
         most = max(cores for cores in busy if cores is not None)
         lines.append(
             f"{BUSY_MARK} others used more than {BUSY} cores meanwhile (up to {most:.1f}): repeat "
-            "it on a quiet machine; targets of several threads are not judged"
+            "it on a quiet machine; targets in wall-clock time are not judged"
         )
     return [*filter(None, [builds.warning(BUILD)]), *lines, *results.notes]
 
@@ -134,10 +155,9 @@ def empty_table(terminal: bool) -> Table:
 
 def row_name(figure: Figure) -> str:
     """Return the name of a row."""
-    name = figure.metric
-    if figure.readers is not None:
-        name += f", {figure.readers} reader{'s' if figure.readers > 1 else ''}"
-    return name if figure.setting is None else f"{name}, {figure.setting}"
+    if figure.readers is None:
+        return figure.metric
+    return f"{figure.metric}, {figure.readers} reader{'s' if figure.readers > 1 else ''}"
 
 
 def figure_cell(figure: Figure | None) -> Text:

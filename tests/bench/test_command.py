@@ -179,7 +179,7 @@ def test_a_container_that_is_not_installed_is_a_note(monkeypatch: pytest.MonkeyP
     """The rest is measured all the same."""
     missing = Container("no_such_package", "Dict", lambda made: made)
     monkeypatch.setattr(command, "CONTAINERS", (missing,))
-    asked = command.options("1e3", "iterate", command.known_sections(), 1, None)
+    asked = command.options("1e3", "iterate,python", command.known_sections(), 1, None)
     results = command.measure(asked, QUICK, lambda _: None)
     assert results.peers == {}
     assert results.notes == [
@@ -216,6 +216,26 @@ def test_a_ratio_above_one_means_that_we_are_ahead() -> None:
     mixed = next(line for line in lines if line.startswith("mixed_reads"))
     assert "2 readers" in mixed
     assert mixed.split()[-3:] == ["3.00M", "4.00M", "0.75"]
+
+
+def test_trees_in_different_states_stand_side_by_side() -> None:
+    """In a table of their own, beside the tree as it is loaded if that was measured too."""
+    results = Results(reps=1)
+    results.ours = [
+        looked.on(setting)
+        for looked, setting in (
+            (figure("lookup", 1000, NS_PER_OP, [20.0]), "70 % full"),
+            (figure("lookup", 1000, NS_PER_OP, [30.0]), "after churn"),
+        )
+    ]
+    lines = report_of(results)
+    assert "as loaded" not in lines[0]
+    assert lines[1].split() == ["lookup", "1e3", "ns/op", "20.0", "30.0"]
+    results.ours.append(figure("lookup", 1000, NS_PER_OP, [10.0]))
+    lines = report_of(results)
+    assert lines[1].split()[:4] == ["lookup", "1e3", "ns/op", "10.0"]
+    assert any("as loaded" in line for line in lines)
+    assert any(line.split() == ["lookup", "1e3", "ns/op", "10.0", "20.0", "30.0"] for line in lines)
 
 
 def test_a_figure_taken_on_a_busy_machine_is_marked() -> None:

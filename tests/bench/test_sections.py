@@ -5,19 +5,27 @@ from __future__ import annotations
 import math
 import os
 
+import numpy as np
 import pytest
 
 from stressd.bench.command import measure_section
 from stressd.bench.containers import CONTAINERS, Container
-from stressd.bench.figure import WrongAnswer
-from stressd.bench.sections import SECTIONS, Effort, Section
+from stressd.bench.figure import Figure, WrongAnswer
+from stressd.bench.sections import SECTIONS, Effort, Section, churned, filled
 from stressd.bench.sections.mixed import READERS, together
-from stressd_kernels.bench import writes
+from stressd_kernels.bench import shape, workload, writes
 from stressd_kernels.bench.field import Field
+from stressd_kernels.maple.dump import dump_lines
 
-QUICK = Effort(reps=1, share=0.01, mixed_s=0.02)
+QUICK = Effort(reps=1, share=0.01, mixed_s=0.02, churn_s=0.02)
 SHAPE = ["bytes_per_entry", "fill_leaves", "fill_inners", "height"]
 CORES = len(os.sched_getaffinity(0))
+ONE_THREAD = [
+    *SHAPE,
+    *("lookup", "lookup_dependent", "lookup_batch", "iterate"),
+    *("erase", "store", "store_erase", "overwrite"),
+    *("gap_up_1", "gap_up_15", "gap_down_1", "gap_down_15"),
+]
 METRICS = {
     "lookup": ["lookup", "lookup_dependent", "lookup_batch"],
     "iterate": ["iterate"],
@@ -36,6 +44,8 @@ METRICS = {
         for what in ("reads_per_second", "writes_per_second", "p50", "p99", "p999")
     ],
     "readers": ["readers_per_second"] * CORES + ["readers_scaling"],
+    "filled": ONE_THREAD,
+    "churned": [*ONE_THREAD, "churn_writes_per_second", *ONE_THREAD],
 }
 
 
@@ -51,8 +61,52 @@ def test_a_section_yields_its_metrics(section: Section) -> None:
         assert 0 < figure.min <= figure.median <= figure.max < math.inf
 
 
-def test_only_figures_beside_a_writer_carry_readers() -> None:
-    """One, two and three of them, each with all its figures."""
+def value_of(figures: list[Figure], metric: str, setting: str) -> float:
+    """Return the figure of that metric on a tree in that state."""
+    return next(f.median for f in figures if (f.metric, f.setting) == (metric, setting))
+
+
+def test_a_loosened_tree_is_as_full_as_it_says() -> None:
+    """About eleven slots of sixteen; all its entries are there, or its section had ended."""
+    figures = measure_section(SECTIONS["filled"], 10_000, QUICK)
+    assert {figure.setting for figure in figures} == {filled.SETTING}
+    used = value_of(figures, "fill_leaves", filled.SETTING)
+    assert filled.SLOTS_WANTED - 1 < used <= filled.SLOTS_WANTED
+
+
+def test_churn_is_random_and_lasts_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn after turn draws other entries; nodes are no longer full, and nothing is lost."""
+    monkeypatch.setattr(churned, "TURN_S", 0.005)
+    figures = measure_section(SECTIONS["churned"], 10_000, QUICK)
+    before = value_of(figures, "fill_leaves", churned.BEFORE)
+    assert before - value_of(figures, "fill_leaves", churned.AFTER) > 1
+    field = Field(1000)
+    field.fill()
+    assert len(churned.churn(field, 0.03)) >= 2
+    assert not (field.pages & workload.GONE).any()
+
+
+@pytest.mark.parametrize("stored", [0, 500])
+def test_fill_is_counted_leaf_by_leaf(stored: int) -> None:
+    """As a walk over the text of the tree counts it; an empty tree has no leaf."""
+    field = Field(1000)
+    order = np.arange(stored, dtype=np.uint32)
+    writes.store_all(*field.place, order, field.pages)
+    used = np.zeros(17, np.uint64)
+    shape.leaves_by_fill(*field.place, used)
+    counts: list[int] = []
+    for line in dump_lines(field.words, field.tree):
+        if "leaf" in line:
+            counts.append(0)
+        elif "gap" not in line and "inner" not in line and counts:
+            counts[-1] += 1
+    assert used.tolist() == [counts.count(n) for n in range(17)]
+
+
+def test_only_figures_of_several_threads_carry_readers() -> None:
+    """Beside a writer one, two and three, each with all figures; alone as many as processors."""
+    alone = measure_section(SECTIONS["readers"], 1000, QUICK)
+    assert [figure.readers for figure in alone] == [*range(1, CORES + 1), CORES]
     mixed = measure_section(SECTIONS["mixed"], 1000, QUICK)
     assert [figure.readers for figure in mixed] == [n for n in READERS for _ in range(5)]
     iterate = measure_section(SECTIONS["iterate"], 1000, QUICK)

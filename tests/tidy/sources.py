@@ -107,6 +107,16 @@ def kernels() -> tuple[Kernel, ...]:
     return tuple(found)
 
 
+def code_lines(kernel: Kernel) -> int:
+    """Return the lines of a kernel from `def` to its end, the docstring not counted."""
+    node = kernel.node
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
 def tracked_files() -> list[Path]:
     """Return the files that git knows; skip where there is no git."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.tidy.sources import Kernel, kernels
+from tests.tidy.sources import Kernel, code_lines, kernels
 
 LINES_MAX = 40
 PARAMETERS_MAX = 6
@@ -34,16 +34,6 @@ WORD_CALLS = {
 
 
 WORD_NAMES = {"U0", "U1", "U2", "UMAX"}
-
-
-def code_lines(kernel: Kernel) -> int:
-    """Return the lines of a kernel from `def` to its end, the docstring not counted."""
-    node = kernel.node
-    lines = (node.end_lineno or node.lineno) - node.lineno + 1
-    first = node.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
-    return lines
 
 
 def parameters(kernel: Kernel) -> list[str]:

@@ -93,6 +93,7 @@ def mixed_writes(words, tree, slot, state, pages, held):
             state[ASKED] += np.uint64(2)
         now = clock_monotonic()
     store_relaxed(words, CONTROL, U1)
+    state[DRAW_STATE] = draws
     state[TOOK] = now - begin
     return status
 

@@ -7,7 +7,18 @@ answers it timed, or raises WrongAnswer. APART are those that need no field.
 
 from __future__ import annotations
 
-from stressd.bench.sections import build, gap, iterate, lookup, mixed, readers, write
+from stressd.bench.sections import (
+    build,
+    churned,
+    compiling,
+    filled,
+    gap,
+    iterate,
+    lookup,
+    mixed,
+    readers,
+    write,
+)
 from stressd.bench.sections.section import Apart, Effort, Section
 
 __all__ = ["APART", "SECTIONS", "Apart", "Effort", "Section"]
@@ -22,7 +33,9 @@ SECTIONS: dict[str, Section] = {
         build.SECTION,
         mixed.SECTION,
         readers.SECTION,
+        filled.SECTION,
+        churned.SECTION,
     )
 }
 
-APART: dict[str, Apart] = {}
+APART: dict[str, Apart] = {section.name: section for section in (compiling.SECTION,)}
