@@ -21,7 +21,8 @@ crash.
 
 import numpy as np
 
-from stressd_kernels.door import huge_populate, kernel, kernel_inline
+from stressd_kernels.checks import CHECK_RESERVED, check_fail, checks_hold
+from stressd_kernels.door import CHECKING, huge_populate, kernel, kernel_inline
 from stressd_kernels.lanes import lanes_fill
 from stressd_kernels.layout import (
     ARENA_CARVED_LEAVES,
@@ -41,6 +42,7 @@ from stressd_kernels.layout import (
     SLOT_INNER_CACHE,
     SLOT_LEAF_CACHE,
     SLOT_NODES,
+    SPARE_NODE,
     U0,
     U1,
     UMAX,
@@ -56,6 +58,8 @@ INNER_CACHED = SLOT_NODES + 1
 NODES_TAKEN = SLOT_NODES + 2
 NODES_RETIRED = SLOT_NODES + 3
 NODES_FREED = SLOT_NODES + 4
+LEAVES_BEFORE = SLOT_NODES + 8  # checking builds: what was cached when the write began
+INNERS_BEFORE = SLOT_NODES + 9
 
 LEAF_NEED = np.uint64(8)  # the most leaves that one write can use
 INNER_NEED = np.uint64(64)  # and inner nodes: four a level and a new root
@@ -64,6 +68,7 @@ SPILL_AT = np.uint64(CACHE_MAX - 8)
 
 POISON = np.uint64(POISON_VALUE)
 ARENA_FULL = np.uint64(Status.ARENA_FULL)
+CORRUPT = np.uint64(Status.CORRUPT)
 
 assert int(INNER_NEED) + BATCH < CACHE_MAX
 
@@ -71,6 +76,9 @@ assert int(INNER_NEED) + BATCH < CACHE_MAX
 @kernel_inline
 def leaf_take(words, slot):
     """Return the word index of a private leaf; its content is rubbish but for word 0."""
+    if CHECKING and words[slot + LEAF_CACHED] == U0:
+        check_fail(words, CHECK_RESERVED, np.uint64(slot))
+        return SPARE_NODE
     left = words[slot + LEAF_CACHED] - U1
     words[slot + LEAF_CACHED] = left
     words[slot + NODES_TAKEN] += U1
@@ -80,6 +88,9 @@ def leaf_take(words, slot):
 @kernel_inline
 def inner_take(words, slot):
     """Return the word index of a private inner node; its content is rubbish but for word 0."""
+    if CHECKING and words[slot + INNER_CACHED] == U0:
+        check_fail(words, CHECK_RESERVED, np.uint64(slot))
+        return SPARE_NODE
     left = words[slot + INNER_CACHED] - U1
     words[slot + INNER_CACHED] = left
     words[slot + NODES_TAKEN] += U1
@@ -90,6 +101,26 @@ def inner_take(words, slot):
 def arena_is_ready(words, slot):
     """Say whether the slot's caches hold what any one write can need."""
     return words[slot + LEAF_CACHED] >= LEAF_NEED and words[slot + INNER_CACHED] >= INNER_NEED
+
+
+@kernel
+def takes_begin(words, slot):
+    """Remember what is cached as a write begins (checking builds)."""
+    words[slot + LEAVES_BEFORE] = words[slot + LEAF_CACHED]
+    words[slot + INNERS_BEFORE] = words[slot + INNER_CACHED]
+
+
+@kernel
+def takes_end(words, slot, status):
+    """Return `status`, or CORRUPT if an assertion has failed by the end of a write.
+
+    It took no more than any one write may: what it has reserved, no matter what was cached.
+    """
+    leaves = np.int64(words[slot + LEAVES_BEFORE] - words[slot + LEAF_CACHED])
+    inners = np.int64(words[slot + INNERS_BEFORE] - words[slot + INNER_CACHED])
+    if leaves > np.int64(LEAF_NEED) or inners > np.int64(INNER_NEED):
+        check_fail(words, CHECK_RESERVED, np.uint64(slot))
+    return status if checks_hold(words) else CORRUPT
 
 
 @kernel

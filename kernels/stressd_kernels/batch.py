@@ -9,13 +9,14 @@ of sixteen searches overlap instead of queueing.
 
 import numpy as np
 
-from stressd_kernels.door import borrowed, driver, kernel, load_acquire, prefetch
+from stressd_kernels.checks import is_freed
+from stressd_kernels.door import CHECKING, borrowed, driver, kernel, load_acquire, prefetch
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import TREE_COUNT, TREE_LOCK, TREE_ROOT, U0, UMAX
 from stressd_kernels.lock import OK, lock_give, lock_take
 from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, SLOTS, ZERO
-from stressd_kernels.maple.search import leaf_of, tree_load
+from stressd_kernels.maple.search import TRAP, leaf_of, tree_load
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK, REF_BIT
 
 WIDTH = 16
@@ -61,6 +62,9 @@ def load_wide(words, tree, slot, keys, values):
             node = np.int64(ref & NODE_MASK)
             place = lanes_below(words, node, keys[lane])
             found = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+            if CHECKING and is_freed(words, ref):
+                values[lane] = TRAP
+                return
             if ref & LEAF_BIT != U0 and found == ZERO:
                 found = NULL
             values[lane] = found

@@ -44,11 +44,13 @@ ARENA_INNER_END = 2 * LINE_WORDS + 7
 ARENA_CARVED_LEAVES = 2 * LINE_WORDS + 8  # nodes carved from chunks so far
 ARENA_CARVED_INNERS = 2 * LINE_WORDS + 9
 FAULT = 3 * LINE_WORDS  # the seeded fault that is switched on, 0 for none
+CHECKS = 5 * LINE_WORDS  # checking builds: assertions that failed, see checks.py
 CONTROL = 4 * LINE_WORDS  # 0: run; 1: stop. Every wait polls it
 MAGIC = 0x5354524553534431  # "STRESSD1"
 LAYOUT_VERSION = 1
 
 # -- trees -------------------------------------------------------------------------------
+SPARE_NODE = 36 * LINE_WORDS  # what a write gets that takes more than it reserved (checking)
 TREES = 64 * LINE_WORDS
 TREES_MAX = 4096
 TREE_WORDS = 8 * LINE_WORDS
@@ -104,6 +106,7 @@ LEAF_WORDS = 32
 INNER_WORDS = 48  # a leaf's shape, then one line of gaps
 ARENA_WORDS_MAX = 1 << 33  # 64 GiB
 
+assert SPARE_NODE + INNER_WORDS <= TREES
 assert ANNOUNCE + SLOTS_MAX * LINE_WORDS <= SLOTS, "announcements run into the slots"
 assert SLOT_READY + READY_MAX <= SLOT_WORKER < SLOT_LIMBO
 assert SLOT_STAMPS + LIMBO_MAX <= SLOT_WORDS, "the limbo does not fit its slot"

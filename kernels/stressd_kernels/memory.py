@@ -21,6 +21,7 @@ from stressd_kernels.arena import (
     NODES_RETIRED,
     NODES_TAKEN,
 )
+from stressd_kernels.checks import NAMES as CHECK_NAMES
 from stressd_kernels.door import CHECKING, MODEL, borrowed, driver
 from stressd_kernels.epoch import FIRST_EPOCH, epoch_lag
 from stressd_kernels.layout import (
@@ -30,6 +31,7 @@ from stressd_kernels.layout import (
     ARENA_LEAF_FREE,
     ARENA_NEXT,
     ARENA_WORDS_MAX,
+    CHECKS,
     CHUNK_WORDS,
     CONTROL,
     EPOCH_GLOBAL,
@@ -219,6 +221,11 @@ class Arena:
         """Return (epoch, lag of the oldest pinned slot in epochs, pinned slots)."""
         lag, pinned = _lag(self.words)
         return int(self.words[EPOCH_GLOBAL]), int(lag), int(pinned)
+
+    def failed_checks(self) -> dict[str, int]:
+        """Return which assertions failed, and how often; only checking builds make any."""
+        counts = self.words[CHECKS : CHECKS + len(CHECK_NAMES)].tolist()
+        return {name: count for name, count in zip(CHECK_NAMES, counts, strict=True) if count}
 
     def drain(self) -> bool:
         """Free all limbo entries; for quiescent moments. False if a reader is still pinned."""

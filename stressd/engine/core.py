@@ -71,6 +71,7 @@ class Engine:
         self._looking = threading.Lock()  # for samples and findings
         self._stopped = threading.Event()
         self._idle = [True] * len(self._seats)
+        self._told: set[str] = set()  # assertions that failed and were told of
         self._rings: Rings | None = None
         self._roaming = Roaming(config.run.seed, len(self._seats)) if PERTURBED else None
         if PERTURBED:
@@ -179,7 +180,14 @@ class Engine:
     def findings(self) -> list[Finding]:
         """Return what the workers found since this was last called."""
         with self._looking:
-            return self._findings.new()
+            return self._findings.new() + self._failed_checks()
+
+    def _failed_checks(self) -> list[Finding]:
+        """Return each assertion of a checking build that failed and was not returned before."""
+        failed = self._arena.failed_checks()
+        fresh = [name for name in failed if name not in self._told]
+        self._told.update(fresh)
+        return [Finding("structure", "forbidden", f"assertion failed: {name}") for name in fresh]
 
     def check(self) -> list[Finding]:
         """Check the structure of all trees, a few leaves under the lock at a time."""

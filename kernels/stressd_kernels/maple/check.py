@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from stressd_kernels.checks import is_stale
 from stressd_kernels.door import bits_set, kernel, load_relaxed
 from stressd_kernels.lanes import lanes_below, lanes_largest, lanes_null_gap, lanes_zero
 from stressd_kernels.layout import (
@@ -39,7 +40,6 @@ from stressd_kernels.maple.node import (
     slot_high,
     slot_low,
 )
-from stressd_kernels.maple.search import is_stale
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, REF_BIT
 from stressd_kernels.status import VALUE_MAX as VALUE_MAX_INT
 

@@ -16,7 +16,7 @@ by up to three: what is left of the first, the new range, what is left of the la
 import numpy as np
 
 from stressd_kernels.arena import leaf_take, ref_make
-from stressd_kernels.door import bits_set, kernel, kernel_inline, load_relaxed
+from stressd_kernels.door import CHECKING, bits_set, kernel, kernel_inline, load_relaxed
 from stressd_kernels.lanes import lanes_below, lanes_null_gap, lanes_splice, lanes_zero
 from stressd_kernels.layout import (
     RESULT_FIRST,
@@ -52,6 +52,7 @@ from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb, structure_call
 
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
+CORRUPT = np.uint64(Status.CORRUPT)
 RESERVED = np.uint64(RESERVED_BIT)
 REBUILD = int(Verb.REBUILD)
 
@@ -73,6 +74,8 @@ def store_locked(words, tree, slot, first, last, value):
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
         return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
     depth = walk(words, tree, slot + LEFT, first, HEIGHT_MAX)
+    if CHECKING and depth == HEIGHT_MAX:
+        return CORRUPT
     if last > words[slot + LEFT + depth + PATH_HIGH]:
         return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
     words[slot + PLAN_FIRST] = first
@@ -100,6 +103,8 @@ def erase_locked(words, tree, slot, key):
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
         return NOT_FOUND
     depth = walk(words, tree, slot + LEFT, key, HEIGHT_MAX)
+    if CHECKING and depth == HEIGHT_MAX:
+        return CORRUPT
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
     place = np.int64(words[path + PATH_PLACE])

@@ -7,8 +7,8 @@ between taking the lock and giving it back.
 
 import numpy as np
 
-from stressd_kernels.arena import ARENA_FULL, arena_is_ready, arena_reserve
-from stressd_kernels.door import entry, kernel_inline, load_relaxed, words_at
+from stressd_kernels.arena import ARENA_FULL, arena_is_ready, arena_reserve, takes_begin, takes_end
+from stressd_kernels.door import CHECKING, entry, kernel_inline, load_relaxed, words_at
 from stressd_kernels.epoch import epoch_stamp
 from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import (
@@ -114,12 +114,16 @@ def write_begin(words, tree, slot):
         status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
     if status == OK:
         status = hold_begin(words, tree, slot)
+        if CHECKING:
+            takes_begin(words, slot)
     return status
 
 
 @kernel_inline
 def write_end(words, tree, slot, status, extra):
     """Give the lock back, collect a little garbage and `extra` nodes; pass `status` on."""
+    if CHECKING and extra == U0:  # building and clearing take, or give, any number
+        status = takes_end(words, slot, status)
     hold_end(words, tree, slot)
     structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
     return status

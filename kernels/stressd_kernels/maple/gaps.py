@@ -23,7 +23,9 @@ alignment is part of the search here, not a correction of its answer.
 
 import numpy as np
 
+from stressd_kernels.checks import is_freed
 from stressd_kernels.door import (
+    CHECKING,
     fence_acquire,
     kernel,
     kernel_inline,
@@ -142,7 +144,7 @@ def gap_up(words, tree, slot):
         prefetch(words, node + SLOT_FIRST + 8)
         if ref & LEAF_BIT != U0:
             if leaf_up(words, slot, node, low, high, key):
-                return OK
+                return CORRUPT if CHECKING and is_freed(words, ref) else OK
             found = U0
         else:
             begin = lanes_below(words, node, key)
@@ -160,9 +162,12 @@ def gap_up(words, tree, slot):
             low = slot_low(words, node, place, low)
             high = slot_high(words, node, place, high)
             key = max(key, low)
-            ref = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
-            if ref == NO_REF:
+            child = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+            if child == NO_REF:
                 return NOT_FOUND  # a slot that another state left unused: the version tells
+            if CHECKING and is_freed(words, ref):
+                return CORRUPT
+            ref = child
     return CORRUPT
 
 
@@ -197,7 +202,7 @@ def gap_down(words, tree, slot):
         prefetch(words, node + SLOT_FIRST + 8)
         if ref & LEAF_BIT != U0:
             if leaf_down(words, slot, node, low, high, key):
-                return OK
+                return CORRUPT if CHECKING and is_freed(words, ref) else OK
             found = U0
         else:
             end = np.uint64(lanes_below(words, node, key) + 1)
@@ -215,9 +220,12 @@ def gap_down(words, tree, slot):
             low = slot_low(words, node, place, low)
             high = slot_high(words, node, place, high)
             key = min(key, high)
-            ref = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
-            if ref == NO_REF:
+            child = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+            if child == NO_REF:
                 return NOT_FOUND  # a slot that another state left unused: the version tells
+            if CHECKING and is_freed(words, ref):
+                return CORRUPT
+            ref = child
     return CORRUPT
 
 

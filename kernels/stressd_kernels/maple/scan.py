@@ -14,6 +14,7 @@ Progress: wait-free; each leaf that meets the range is visited once.
 
 import numpy as np
 
+from stressd_kernels.checks import is_freed
 from stressd_kernels.door import (
     CHECKING,
     kernel,
@@ -26,7 +27,6 @@ from stressd_kernels.door import (
 from stressd_kernels.lanes import lanes_below, lanes_zero
 from stressd_kernels.layout import TREE_ROOT, U0, U1, U2, UMAX
 from stressd_kernels.maple.node import HEIGHT_MAX, SLOT_FIRST, ZERO, is_last, slot_high, slot_low
-from stressd_kernels.maple.search import is_stale
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 
 AHEAD = 3  # leaves between the one that is copied and the one that is fetched
@@ -70,7 +70,7 @@ def branch_of(words, tree, key):
     low = U0
     high = UMAX
     for _ in range(HEIGHT_MAX):
-        if ref == NO_REF or (CHECKING and is_stale(words, ref)):
+        if ref == NO_REF or (CHECKING and is_freed(words, ref)):
             break
         node = np.int64(ref & NODE_MASK)
         prefetch(words, node + SLOT_FIRST)
@@ -97,7 +97,7 @@ def scan_branch(words, node, span, window, room, output):
     written = 0
     for place in range(lanes_below(words, node, first), end + 1):
         ref = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
-        if written == room or (CHECKING and is_stale(words, ref)):
+        if written == room or (CHECKING and is_freed(words, ref)):
             break
         if place + AHEAD <= end:
             leaf_prefetch(words, load_relaxed(words, node + SLOT_FIRST + place + AHEAD))

@@ -27,6 +27,7 @@ instead of a search inside the node (lanes.py).
 
 import numpy as np
 
+from stressd_kernels.checks import is_freed
 from stressd_kernels.door import (
     CHECKING,
     fence_acquire,
@@ -58,7 +59,7 @@ from stressd_kernels.maple.node import (
     slot_high,
     slot_low,
 )
-from stressd_kernels.refs import GENERATION_MASK, LEAF_BIT, NO_REF, NODE_MASK
+from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 from stressd_kernels.status import TRAP as TRAP_VALUE
 from stressd_kernels.status import Status
 
@@ -67,12 +68,6 @@ NOT_FOUND = np.uint64(Status.NOT_FOUND)
 TRAP = np.uint64(TRAP_VALUE)
 CROSSING_TRIES = 3
 NO_LEAF = 0
-
-
-@kernel_inline
-def is_stale(words, ref):
-    """Say whether the node of `ref` was freed since the reference was made (checking build)."""
-    return words[np.int64(ref & NODE_MASK)] != ref & GENERATION_MASK
 
 
 @kernel
@@ -93,11 +88,12 @@ def tree_load(words, tree, key):
         node = np.int64(ref & NODE_MASK)
         prefetch(words, node + SLOT_FIRST)
         prefetch(words, node + SLOT_FIRST + 8)
-        if CHECKING and is_stale(words, ref):
-            return TRAP
         leaf = ref & LEAF_BIT
         slot = lanes_below(words, node, key)
-        ref = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        found = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        if CHECKING and is_freed(words, ref):
+            return TRAP
+        ref = found
         if leaf != U0:
             return NULL if ref == ZERO else ref
     return TRAP
@@ -113,7 +109,7 @@ def leaf_of(words, tree, key):
     low = U0
     high = UMAX
     for _ in range(HEIGHT_MAX):
-        if ref == NO_REF or (CHECKING and is_stale(words, ref)):
+        if ref == NO_REF or (CHECKING and is_freed(words, ref)):
             break
         node = np.int64(ref & NODE_MASK)
         prefetch(words, node + SLOT_FIRST)
@@ -123,7 +119,10 @@ def leaf_of(words, tree, key):
         slot = lanes_below(words, node, key)
         low = slot_low(words, node, slot, low)
         high = slot_high(words, node, slot, high)
-        ref = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        found = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        if CHECKING and is_freed(words, ref):
+            break
+        ref = found
     return NO_LEAF, low, high
 
 

@@ -12,7 +12,8 @@ tree, so plain reads are enough.
 
 import numpy as np
 
-from stressd_kernels.door import kernel, load_relaxed, prefetch
+from stressd_kernels.checks import CHECK_BOUNDS, check_fail, is_freed
+from stressd_kernels.door import CHECKING, kernel, load_relaxed, prefetch
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import SLOT_PATHS, SLOT_SCRATCH, TREE_ROOT, U0, UMAX
 from stressd_kernels.maple.node import HEIGHT_MAX, SLOT_FIRST, slot_high, slot_low
@@ -50,9 +51,13 @@ def walk(words, tree, path, key, deepest):
         words[at + PATH_PLACE] = np.uint64(place)
         words[at + PATH_LOW] = low
         words[at + PATH_HIGH] = high
+        if CHECKING:
+            is_freed(words, ref)
         if depth == deepest or ref & LEAF_BIT != U0:
             return depth
         low = slot_low(words, node, place, low)
         high = slot_high(words, node, place, high)
         ref = load_relaxed(words, node + SLOT_FIRST + place)
+    if CHECKING:
+        check_fail(words, CHECK_BOUNDS, key)
     return HEIGHT_MAX

@@ -1,6 +1,6 @@
 """The perturbed build: delays at every labelled call, drawn from the seed.
 
-These tests run in a process of that build, which the first of them starts.
+test_builds.py runs these in a process of that build.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import ctypes
 import threading
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stressd_kernels import delays
-from stressd_kernels.builds import BUILD, LABEL_NUMBERS, PERTURBED, label_number
+from stressd_kernels.builds import LABEL_NUMBERS, PERTURBED, label_number
 from stressd_kernels.door import (
     borrowed,
     compare_exchange,
@@ -31,18 +30,10 @@ from stressd_kernels.door import (
     store_release,
 )
 from stressd_kernels.layout import SLOT_DELAYS, U0, U1
-from tests.builds.processes import run_tests
 from tests.engine.build import READS, SYNTHETIC, WRITES, arena_of, loaded, slot_of, work
 
 MASK = (1 << 64) - 1
-perturbed = pytest.mark.skipif(not PERTURBED, reason="not the perturbed build")
-
-
-@pytest.mark.skipif(BUILD != "fast", reason="once is enough")
-def test_the_perturbed_build_passes_its_tests() -> None:
-    """Those below, and those of the tree under threads."""
-    tree = Path(__file__).parents[1] / "tree"
-    run_tests(__file__, str(tree / "test_threads.py"), STRESSD_BUILD="perturbed")
+assert PERTURBED, "test_builds.py starts these"
 
 
 @driver
@@ -85,7 +76,6 @@ def state() -> np.ndarray:
     set_state(0)
 
 
-@perturbed
 def test_every_labelled_call_draws_once(state: np.ndarray) -> None:
     """A load on both sides; calls without a label never."""
     words = np.zeros(16, np.uint64)
@@ -95,7 +85,6 @@ def test_every_labelled_call_draws_once(state: np.ndarray) -> None:
     assert steps_between(before, int(state[0])) == DRAWS_OF_EACH
 
 
-@perturbed
 def test_a_seed_repeats_the_sequence(state: np.ndarray) -> None:
     """From the same state come the same draws."""
     words, ends = np.zeros(16, np.uint64), set()
@@ -107,7 +96,6 @@ def test_a_seed_repeats_the_sequence(state: np.ndarray) -> None:
     assert len(ends) == 1
 
 
-@perturbed
 def test_threads_without_a_seat_have_generators_of_their_own() -> None:
     """A call from Python draws from the line of its thread."""
     words = np.zeros(16, np.uint64)
@@ -120,7 +108,6 @@ def test_threads_without_a_seat_have_generators_of_their_own() -> None:
     assert np.count_nonzero(table != before) == 1
 
 
-@perturbed
 def test_different_seeds_dwell_at_different_labels() -> None:
     """Most labels are quiet, some are loud, and not the same ones for another seed."""
     delays.seed(1)
@@ -135,7 +122,6 @@ def test_different_seeds_dwell_at_different_labels() -> None:
     delays.seed(delays.SEED_DEFAULT)
 
 
-@perturbed
 def test_a_worker_takes_its_generator_from_thread_to_thread() -> None:
     """Its word moves on in its own slot, whoever runs the slice, and stays when none runs."""
     with loaded(SYNTHETIC, READS % 1, WRITES % 1) as engine:
