@@ -19,11 +19,10 @@ LOCK_HELD = SLOT_LOCK + 3  # ticks, plus one; 0: no write has held a lock since 
 @kernel_inline
 def hold_begin(words, tree, slot):
     """Take the lock of `tree`, timed if the slot says so; OK, BROKEN or STOPPED (W1)."""
-    if words[slot + LOCK_TIMED] == U0:
-        return lock_take(words, tree + TREE_LOCK)
-    begun = clock_begin(words, slot)
+    timed = words[slot + LOCK_TIMED] != U0
+    begun = clock_begin(words, slot) if timed else U0
     status = lock_take(words, tree + TREE_LOCK)
-    if status == OK:
+    if timed and status == OK:
         taken = clock_end(words, slot)
         words[slot + LOCK_TAKEN] = taken
         words[slot + LOCK_WAITED] = taken - begun

@@ -63,6 +63,13 @@ def _popcount(builder: Any, bits: Any) -> Any:
     return builder.call(function, [bits])
 
 
+def _turned(builder: Any, vector: Any, lanes: int) -> Any:
+    """Return the vector with lane j + lanes (modulo 16) in lane j."""
+    order = [(lane + lanes) % LANES for lane in range(LANES)]
+    shuffle = ir.Constant(ir.VectorType(I32, LANES), order)
+    return builder.shuffle_vector(vector, ir.Constant(VECTOR, ir.Undefined), shuffle)
+
+
 def _largest(builder: Any, vector: Any) -> Any:
     shape = ir.FunctionType(I64, [VECTOR])
     name = "llvm.vector.reduce.umax.v16i64"
@@ -167,36 +174,65 @@ def lanes_move(typingctx, words, target, source, count, rest):  # type: ignore[n
 
 
 @intrinsic
-def lanes_splice(typingctx, words, target, source, keep, shift):  # type: ignore[no-untyped-def]
-    """Copy a leaf with its entries from `keep` on moved by `shift` slots.
+def lanes_splice(typingctx, words, target, source, place, shift, first, last, value):  # type: ignore[no-untyped-def]
+    """Copy a leaf with one range more, [first, last], and the slots that it replaces left out.
 
-    Slots below `keep` and their pivots stay; slot j >= keep comes from slot j + shift of the
-    source (shift > 0 pulls left over replaced slots, shift < 0 makes room); what is pulled in
-    from beyond the end becomes unused (pivot 2**64 - 1, slot 0). The lanes between, where room
-    was made, hold rubbish that the caller overwrites. words[target] is the caller's too.
+    place  slot of the new range. Slots below stay as they are, but the one before the new range
+           ends at first - 1; slot j > place comes from slot j + shift of the source: shift > 0
+           closes up over replaced slots, shift -1 or -2 makes room
+    What comes from beyond the end is unused (pivot 2**64 - 1, slot 0). The generation word of
+    the target stays. No word beside the leaf is read: that would be a cache miss for nothing.
     """
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         array_type = signature.args[0]
-        words_, target_, source_, keep_, shift_ = args
+        words_, target_, source_, place_, shift_, first_, last_, value_ = args
 
         def at(index: Any, offset: int) -> Any:
             place = builder.add(index, ir.Constant(I64, offset))
             return _word(context, builder, array_type, words_, place)
 
-        last = _splat(builder, builder.sub(ir.Constant(I64, LANES - 1), shift_))
-        # Lane j of the pivot group holds pivot j - 1, hence <= there and < for the slots.
-        for offset, stays, unused in ((0, "<=", KEY_MAX), (LANES, "<", 0)):
+        def moved(offset: int, shift: Any) -> Any:
+            return _read(builder, at(builder.add(source_, shift), offset), align=8)
+
+        def spliced(offset: int, unused: int, group: Any, item: Any, lane: Any) -> Any:
+            end = _splat(builder, builder.sub(ir.Constant(I64, LANES - 1), shift_))
+            group = builder.select(builder.icmp_signed(">", IOTA, end), _constant(unused), group)
+            here = _splat(builder, lane)
+            group = builder.select(builder.icmp_signed("==", IOTA, here), item, group)
             stay = _read(builder, at(source_, offset))
-            move = _read(builder, at(builder.add(source_, shift_), offset), align=8)
-            kept = builder.icmp_signed(stays, IOTA, _splat(builder, keep_))
-            group = builder.select(kept, stay, move)
-            beyond = builder.icmp_signed(">", IOTA, last)
-            group = builder.select(beyond, _constant(unused), group)
-            _write(builder, group, at(target_, offset))
+            return builder.select(builder.icmp_signed("<", IOTA, here), stay, group)
+
+        zero, one = ir.Constant(I64, 0), ir.Constant(I64, 1)
+        room = builder.icmp_signed("<", shift_, zero)
+        # Pulled down, the pivots end in the slots; pushed up, they would begin in another node.
+        down = builder.select(room, zero, shift_)
+        group = moved(0, down)
+        for lanes in (1, 2):
+            pushed = _turned(builder, _read(builder, at(source_, 0)), LANES - lanes)
+            here = builder.icmp_signed(
+                "==", _splat(builder, shift_), _constant(KEY_MAX + 1 - lanes)
+            )
+            group = builder.select(here, pushed, group)
+        # Lane j of the pivots is the last key of slot j - 1.
+        group = spliced(0, KEY_MAX, group, _splat(builder, last_), builder.add(place_, one))
+        before = builder.icmp_signed("==", IOTA, _splat(builder, place_))
+        group = builder.select(before, _splat(builder, builder.sub(first_, one)), group)
+        generation = builder.load(at(target_, 0), typ=I64)
+        _write(
+            builder, builder.insert_element(group, generation, ir.Constant(I32, 0)), at(target_, 0)
+        )
+        # And the slots the other way round.
+        group = moved(LANES, builder.select(room, shift_, zero))
+        for lanes in (1, 2, 4, 8):
+            bit = _splat(builder, builder.and_(down, ir.Constant(I64, lanes)))
+            here = builder.icmp_signed("!=", bit, _constant(0))
+            group = builder.select(here, _turned(builder, group, lanes), group)
+        group = spliced(LANES, 0, group, _splat(builder, value_), place_)
+        _write(builder, group, at(target_, LANES))
         return context.get_dummy_value()
 
-    numbers = [types.int64] * 4
+    numbers = [*[types.int64] * 4, *[types.uint64] * 3]
     return types.void(words, *numbers), codegen
 
 
@@ -237,6 +273,19 @@ def lanes_null_gap(typingctx, words, leaf, low, high):  # type: ignore[no-untype
         return _largest(builder, _null_lengths(context, builder, signature.args[0], args))
 
     return types.uint64(words, types.int64, types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def lanes_null_gap_but(typingctx, words, leaf, low, high, but):  # type: ignore[no-untyped-def]
+    """Return the longest NULL range of a leaf but for the slots in `but`, a mask."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        lengths = _null_lengths(context, builder, signature.args[0], args[:4])
+        out = builder.bitcast(builder.trunc(args[4], MASK), ir.VectorType(ir.IntType(1), LANES))
+        return _largest(builder, builder.select(out, _constant(0), lengths))
+
+    numbers = [types.int64, *[types.uint64] * 3]
+    return types.uint64(words, *numbers), codegen
 
 
 @intrinsic

@@ -68,15 +68,32 @@ def lanes_move(words: Words, target: Any, source: Any, count: Any, rest: Any) ->
         words[target + lane] = group[lane]
 
 
-def lanes_splice(words: Words, target: Any, source: Any, keep: Any, shift: Any) -> None:
-    """Copy a leaf with its entries from `keep` on moved by `shift` slots."""
-    source, target, keep, shift = map(int, (source, target, keep, shift))
-    for offset, extra, unused in ((0, 1, UMAX), (SLOT_FIRST, 0, U0)):
+def lanes_splice(
+    words: Words,
+    target: Any,
+    source: Any,
+    place: Any,
+    shift: Any,
+    first: Any,
+    last: Any,
+    value: Any,
+) -> None:
+    """Copy a leaf with one range more, [first, last], and the slots that it replaces left out."""
+    source, target, place, shift = map(int, (source, target, place, shift))
+    for offset, item, unused in ((0, last, UMAX), (SLOT_FIRST, value, U0)):
+        here = place + 1 if offset == 0 else place  # lane j of the pivots ends slot j - 1
         group = []
         for lane in range(LANES):
-            place = lane if lane < keep + extra else lane + shift
-            known = lane <= LANES - 1 - shift and place >= 0
-            group.append(words[source + offset + place] if known else unused)
+            if lane == here:
+                group.append(item)
+            elif offset == 0 and lane == place:
+                group.append(first - U1 if lane > 0 else words[target])
+            elif lane < here:
+                group.append(words[source + offset + lane])
+            else:
+                group.append(
+                    words[source + offset + lane + shift] if lane + shift < LANES else unused
+                )
         for lane in range(LANES):
             words[target + offset + lane] = group[lane]
 
@@ -95,6 +112,12 @@ def _null_lengths(words: Words, leaf: Any, low: Any, high: Any) -> Iterator[Any]
 def lanes_null_gap(words: Words, leaf: Any, low: Any, high: Any) -> Any:
     """Return the length in keys of the longest NULL range of a leaf that spans [low, high]."""
     return max(_null_lengths(words, leaf, low, high))
+
+
+def lanes_null_gap_but(words: Words, leaf: Any, low: Any, high: Any, but: Any) -> Any:
+    """Return the longest NULL range of a leaf but for the slots in `but`, a mask."""
+    lengths = _null_lengths(words, leaf, low, high)
+    return max(U0 if int(but) >> lane & 1 else length for lane, length in enumerate(lengths))
 
 
 def lanes_null_fit(words: Words, leaf: Any, low: Any, high: Any, size: Any) -> Any:

@@ -8,7 +8,10 @@ An entry is one node, or the root of a whole subtree (SUBTREE_BIT) that was unli
 its children are pushed to a small stack as the node is freed, so that no operation ever frees
 more than its budget.
 
-Bounds: an operation frees at most FREE_PER_OP nodes (FREE_WHEN_FULL when the ring is half
+A node is stamped some writes after it was unlinked, COLLECT_EVERY at a time with one fence:
+a stamp may be late, never early (E, I2). Nothing leaves the ring without one.
+
+Bounds: an operation frees at most FREE_PER_CALL nodes (FREE_WHEN_FULL when the ring is half
 full), and those that build or clear a whole tree as many as they made or unlinked;
 announcements are scanned once per ADVANCE_EVERY retired nodes. When the ring has no room for
 what one write can retire, the write answers BACKLOG and changes nothing; when the arena has no
@@ -43,11 +46,13 @@ LIMBO_SINCE = SLOT_NODES + 18  # retirements since the last scan of the announce
 READY_COUNT = SLOT_NODES + 19
 EPOCH_ADVANCES = SLOT_NODES + 20
 BACKLOG_WAITS = SLOT_NODES + 21
+LIMBO_STAMPED = SLOT_NODES + 22  # entries ever stamped
 
 RING_MASK = np.uint64(LIMBO_MAX - 1)
 RETIRE_MOST = np.uint64(16 if MODEL else 512)  # the most entries that one write puts in
 ADVANCE_EVERY = np.uint64(1 if MODEL else 512)
-FREE_PER_OP = 16
+COLLECT_EVERY = np.uint64(1 if MODEL else 8)
+FREE_PER_CALL = 32
 FREE_WHEN_FULL = 64
 BACKLOG = np.uint64(Status.BACKLOG)
 
@@ -56,12 +61,10 @@ assert READY_MAX >= 16 * NODE_SLOTS, "a subtree of any height must fit the stack
 
 
 @kernel_inline
-def limbo_put(words, slot, ref, stamp):
+def limbo_put(words, slot, ref):
     """Put one unlinked reference into the slot's limbo; `limbo_room` has made room."""
     tail = words[slot + LIMBO_TAIL]
-    place = np.int64(tail & RING_MASK)
-    words[slot + SLOT_LIMBO + place] = ref
-    words[slot + SLOT_STAMPS + place] = stamp
+    words[slot + SLOT_LIMBO + np.int64(tail & RING_MASK)] = ref
     words[slot + LIMBO_TAIL] = tail + U1
 
 
@@ -74,8 +77,8 @@ def limbo_count(words, slot, nodes):
 
 @kernel_inline
 def limbo_retire(words, slot, ref):
-    """Stamp one unlinked node and put it into the slot's limbo."""
-    limbo_put(words, slot, ref, epoch_stamp(words))
+    """Put one unlinked node into the slot's limbo."""
+    limbo_put(words, slot, ref)
     limbo_count(words, slot, U1)
 
 
@@ -131,23 +134,47 @@ def limbo_squeeze(words, slot):
 
 
 @kernel
+def limbo_stamp(words, slot):
+    """Stamp what was put in since the last time, all of it with one reading of the epoch (E3)."""
+    at = words[slot + LIMBO_STAMPED]
+    tail = words[slot + LIMBO_TAIL]
+    if at == tail:
+        return
+    stamp = epoch_stamp(words)
+    while at != tail:
+        words[slot + SLOT_STAMPS + np.int64(at & RING_MASK)] = stamp
+        at += U1
+    words[slot + LIMBO_STAMPED] = tail
+
+
+@kernel
 def limbo_advance(words, slot):
-    """Try to advance the epoch, and count it if it moved."""
+    """Stamp what has no stamp, try to advance the epoch, and count it if it moved."""
+    limbo_stamp(words, slot)
     if epoch_try_advance(words):
         words[slot + EPOCH_ADVANCES] += U1
 
 
 @kernel_inline
-def limbo_collect(words, slot, extra):
-    """Advance the epoch if it is time, and free a few nodes and `extra` more.
+def limbo_is_due(words, slot):
+    """Say whether there is so much to stamp, to count or to free that it is time to collect."""
+    waiting = words[slot + LIMBO_TAIL] - words[slot + LIMBO_STAMPED]
+    ready = words[slot + READY_COUNT]
+    return waiting >= COLLECT_EVERY or ready > U0 or words[slot + LIMBO_SINCE] >= ADVANCE_EVERY
 
-    After each write, unpinned and without the tree's lock.
+
+@kernel_inline
+def limbo_collect(words, slot, extra):
+    """Stamp, advance the epoch if it is time, and free a few nodes and `extra` more.
+
+    Between writes, when it is due: unpinned and without the tree's lock.
     """
+    limbo_stamp(words, slot)
     if words[slot + LIMBO_SINCE] >= ADVANCE_EVERY:
         words[slot + LIMBO_SINCE] = U0
         limbo_advance(words, slot)
     full = limbo_length(words, slot) > (words[HEADER_BACKLOG_MAX] >> U1)
-    limbo_free(words, slot, (FREE_WHEN_FULL if full else FREE_PER_OP) + extra)
+    limbo_free(words, slot, (FREE_WHEN_FULL if full else FREE_PER_CALL) + extra)
 
 
 @kernel
@@ -160,7 +187,7 @@ def limbo_free(words, slot, budget):
             ref = words[slot + SLOT_READY + np.int64(ready - U1)]
         else:
             head = words[slot + LIMBO_HEAD]
-            if head == words[slot + LIMBO_TAIL]:
+            if head == words[slot + LIMBO_STAMPED]:
                 return done
             place = np.int64(head & RING_MASK)
             if not epoch_expired(words, words[slot + SLOT_STAMPS + place]):

@@ -5,7 +5,8 @@ search    look-ups of readers             gaps     gap search of readers
 scan      many entries at a time
 walk      the writer's path               edit     writes inside one leaf
 rebuild   writes that touch several       pack     cutting a buffer into nodes
-drop      what a write unlinks            publish  the one store that readers see
+border    moving the end of a leaf        publish  the one store that readers see
+drop      what a write unlinks
 build     bulk build                      check    the structural check
 dump      a tree as text                  entries  the entry points
 """

@@ -9,7 +9,6 @@ import numpy as np
 
 from stressd_kernels.arena import ref_make
 from stressd_kernels.door import bits_set, kernel, load_relaxed
-from stressd_kernels.epoch import epoch_stamp
 from stressd_kernels.lanes import lanes_below, lanes_zero
 from stressd_kernels.layout import (
     SLOT_LEAF_CACHE,
@@ -115,10 +114,9 @@ def count_off(words, tree, slot, ref):
 @kernel
 def drop_retire(words, slot):
     """Put all that the write has unlinked into limbo; it is published, the lock still held."""
-    stamp = epoch_stamp(words)
     count = words[slot + DROPPED_COUNT]
     for place in range(np.int64(count)):
-        limbo_put(words, slot, words[slot + DROPPED + place], stamp)
+        limbo_put(words, slot, words[slot + DROPPED + place])
     limbo_count(words, slot, count + words[slot + DROPPED_NODES])
     words[slot + DROPPED_COUNT] = U0
     words[slot + DROPPED_NODES] = U0

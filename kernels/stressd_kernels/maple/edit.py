@@ -3,27 +3,29 @@
 Decide, then do. `store_locked` and `erase_locked` walk once and choose:
 
     NOTHING    the range is NULL already
-    VALUE      exactly one entry, value for value (not ZERO): one release store in place (L2)
+    VALUE      exactly one entry, value for value: one release store in place (L2). Neither is
+               ZERO: a reader would see an entry come or go in a leaf that it found without it
     LEAF       the leaf's copy has room and stays full enough: copy, splice, publish
-    REBUILD    anything else: the range leaves the leaf, or the leaf would overflow, underflow
-               or end with NULL (rebuild.py, called through its address: it is large, and four
-               entry points would otherwise each contain it)
+    BORDER     the leaf would end with NULL, or is full and begins with what is stored into, and
+               a sibling can help (border.py)
+    REBUILD    anything else: the range leaves the leaf, or the leaf would overflow or underflow
+               (rebuild.py, called through its address: it is large, and four entry points would
+               otherwise each contain it)
 
-The plan of a LEAF edit stands in the slot's scratch words: which slots [from, to] are replaced
-by up to three: what is left of the first, the new range, what is left of the last.
+The plan of a LEAF or BORDER edit is the new range, in the slot's scratch words. In the leaf's
+copy it takes one slot; before and after it stays what is left of the slots that it meets.
 """
 
 import numpy as np
 
 from stressd_kernels.arena import leaf_take, ref_make
 from stressd_kernels.door import CHECKING, bits_set, kernel, kernel_inline, load_relaxed
-from stressd_kernels.lanes import lanes_below, lanes_null_gap, lanes_splice, lanes_zero
+from stressd_kernels.lanes import lanes_below, lanes_null_gap_but, lanes_splice, lanes_zero
 from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
     RESULT_VALUE,
     RESULT_VERSION,
-    SLOT_SCRATCH,
     TREE_COUNT,
     TREE_FLAGS,
     TREE_ROOT,
@@ -34,19 +36,28 @@ from stressd_kernels.layout import (
 )
 from stressd_kernels.limbo import limbo_retire
 from stressd_kernels.lock import OK
+from stressd_kernels.maple.border import border_lower, border_raise
 from stressd_kernels.maple.node import (
     FILL_MIN,
     GAP_FIRST,
     HEIGHT_MAX,
     NULL,
-    PIVOT_FIRST,
     SLOT_FIRST,
     SLOTS,
     slot_high,
     slot_low,
 )
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
-from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
+from stressd_kernels.maple.walk import (
+    LEFT,
+    PATH_HIGH,
+    PATH_LOW,
+    PATH_PLACE,
+    PLAN_FIRST,
+    PLAN_LAST,
+    PLAN_VALUE,
+    walk,
+)
 from stressd_kernels.refs import LEAF_BIT, NO_REF
 from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb, structure_call
@@ -55,12 +66,6 @@ NOT_FOUND = np.uint64(Status.NOT_FOUND)
 CORRUPT = np.uint64(Status.CORRUPT)
 RESERVED = np.uint64(RESERVED_BIT)
 REBUILD = int(Verb.REBUILD)
-
-PLAN_FROM = SLOT_SCRATCH  # first slot replaced
-PLAN_TO = SLOT_SCRATCH + 1  # last slot replaced
-PLAN_FIRST = SLOT_SCRATCH + 2  # the new range
-PLAN_LAST = SLOT_SCRATCH + 3
-PLAN_VALUE = SLOT_SCRATCH + 4
 
 
 @kernel
@@ -76,21 +81,23 @@ def store_locked(words, tree, slot, first, last, value):
     depth = walk(words, tree, slot + LEFT, first, HEIGHT_MAX)
     if CHECKING and depth == HEIGHT_MAX:
         return CORRUPT
-    if last > words[slot + LEFT + depth + PATH_HIGH]:
-        return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
-    words[slot + PLAN_FIRST] = first
-    words[slot + PLAN_LAST] = last
-    words[slot + PLAN_VALUE] = value
-    leaf = np.int64(words[slot + LEFT + depth])
-    place = words[slot + LEFT + depth + PATH_PLACE]
-    words[slot + PLAN_FROM] = place
-    words[slot + PLAN_TO] = np.uint64(lanes_below(words, leaf, last))
-    if value == NULL:
-        fits = null_in_leaf(words, tree, slot, depth)
-    else:
-        fits = value_in_leaf(words, tree, slot, depth)
-    if fits:
+    path = slot + LEFT + depth
+    leaf = np.int64(words[path])
+    place = np.int64(words[path + PATH_PLACE])
+    high = words[path + PATH_HIGH]
+    exact = slot_low(words, leaf, place, words[path + PATH_LOW]) == first
+    exact = exact and slot_high(words, leaf, place, high) == last
+    before = words[leaf + SLOT_FIRST + place]
+    ordinary = before != NULL and value != NULL and (before | value) & RESERVED == U0
+    if exact and ordinary:
+        publish_value(words, tree, slot, leaf + SLOT_FIRST + place, value)
         return OK
+    if last <= high:
+        words[slot + PLAN_FIRST] = first
+        words[slot + PLAN_LAST] = last
+        words[slot + PLAN_VALUE] = value
+        if leaf_write(words, tree, slot, depth, lanes_below(words, leaf, last)):
+            return OK
     return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
 
 
@@ -113,141 +120,111 @@ def erase_locked(words, tree, slot, key):
         return NOT_FOUND
     first = slot_low(words, leaf, place, words[path + PATH_LOW])
     last = slot_high(words, leaf, place, words[path + PATH_HIGH])
-    words[slot + PLAN_FIRST] = first
-    words[slot + PLAN_LAST] = last
-    words[slot + PLAN_VALUE] = NULL
-    words[slot + PLAN_FROM] = np.uint64(place)
-    words[slot + PLAN_TO] = np.uint64(place)
     words[slot + RESULT_FIRST] = first
     words[slot + RESULT_LAST] = last
     words[slot + RESULT_VALUE] = value
-    if null_in_leaf(words, tree, slot, depth):
+    words[slot + PLAN_FIRST] = first
+    words[slot + PLAN_LAST] = last
+    words[slot + PLAN_VALUE] = NULL
+    if leaf_write(words, tree, slot, depth, place):
         return OK
     return structure_call(words, REBUILD, tree, slot, first, last, NULL, U0, U0)
 
 
 @kernel_inline
-def value_in_leaf(words, tree, slot, depth):
-    """Carry out a planned store of a value inside the leaf at `depth`; False: it takes REBUILD."""
+def leaf_write(words, tree, slot, depth, end):
+    """Carry out the plan inside the leaf at `depth` of the left path; False: it takes REBUILD.
+
+    end  the slot that holds PLAN_LAST
+    The slots that the new range meets are few and their pattern is random, so they are counted,
+    not branched on.
+    """
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
+    begin = np.int64(words[path + PATH_PLACE])
     high = words[path + PATH_HIGH]
-    begin = np.int64(words[slot + PLAN_FROM])
-    end = np.int64(words[slot + PLAN_TO])
-    first = words[slot + PLAN_FIRST]
-    last = words[slot + PLAN_LAST]
-    left = np.int64(slot_low(words, leaf, begin, words[path + PATH_LOW]) < first)
-    right = np.int64(slot_high(words, leaf, end, high) > last)
-    before = words[leaf + SLOT_FIRST + begin]
-    ordinary = before != NULL and (before | words[slot + PLAN_VALUE]) & RESERVED == U0
-    if begin == end and left + right == 0 and ordinary:
-        publish_value(words, tree, slot, leaf + SLOT_FIRST + begin, words[slot + PLAN_VALUE])
-        return True
+    if words[slot + PLAN_VALUE] == NULL:
+        empty = lanes_zero(words, leaf + SLOT_FIRST)
+        if begin == end and bit(empty, begin) == 1:
+            words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
+            return True
+        begin, end = null_touched(words, slot, depth, empty, begin, end)
+    left = np.int64(slot_low(words, leaf, begin, words[path + PATH_LOW]) < words[slot + PLAN_FIRST])
+    if words[slot + PLAN_VALUE] == NULL and words[slot + PLAN_LAST] == high and high != UMAX:
+        return border_lower(words, tree, slot, depth, begin + left)
+    right = np.int64(slot_high(words, leaf, end, high) > words[slot + PLAN_LAST])
     used = lanes_below(words, leaf, high) + 1 - (end - begin) + left + right
-    if used > SLOTS or (used < FILL_MIN and depth > 0 and high != UMAX):
+    if used > SLOTS and end == 0 and right == 1 and words[leaf + SLOT_FIRST] == NULL:
+        return border_raise(words, tree, slot, depth)
+    if used > SLOTS or used == 1 or (used < FILL_MIN and depth > 0 and high != UMAX):
         return False
-    leaf_replace(words, tree, slot, depth)
+    leaf_replace(words, tree, slot, depth, begin, end)
     return True
 
 
 @kernel_inline
-def null_in_leaf(words, tree, slot, depth):
-    """Carry out a planned erasure inside the leaf at `depth`; False: it takes REBUILD.
+def bit(mask, place):
+    """Return bit `place`, 0 .. 63, of a mask of slots."""
+    return np.int64((mask >> np.uint64(place)) & U1)
 
-    The new NULL range swallows the NULL slots that it touches (N2).
+
+@kernel_inline
+def null_touched(words, slot, depth, empty, begin, end):
+    """Widen the plan, an erasure in slots begin .. end, to the NULL slots that it touches (N2).
+
+    empty   mask of the NULL slots of the leaf; no two are adjacent but for those not in use
+    return  the slots replaced now
     """
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
     low = words[path + PATH_LOW]
     high = words[path + PATH_HIGH]
-    begin = np.int64(words[slot + PLAN_FROM])
-    end = np.int64(words[slot + PLAN_TO])
     first = words[slot + PLAN_FIRST]
     last = words[slot + PLAN_LAST]
-    used = lanes_below(words, leaf, high) + 1
-    if begin == end and words[leaf + SLOT_FIRST + begin] == NULL:
-        words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
-        return True
-    begin_low = slot_low(words, leaf, begin, low)
-    if words[leaf + SLOT_FIRST + begin] == NULL:
-        first = begin_low
-    elif first == begin_low and begin > 0 and words[leaf + SLOT_FIRST + begin - 1] == NULL:
-        begin -= 1
-        first = slot_low(words, leaf, begin, low)
+    begin -= np.int64(slot_low(words, leaf, begin, low) == first) & bit(empty << U1, begin)
     end_high = slot_high(words, leaf, end, high)
-    if words[leaf + SLOT_FIRST + end] == NULL:
-        last = end_high
-    elif last == end_high and end + 1 < used and words[leaf + SLOT_FIRST + end + 1] == NULL:
-        end += 1
-        last = slot_high(words, leaf, end, high)
-    left = np.int64(slot_low(words, leaf, begin, low) < first)
-    right = np.int64(slot_high(words, leaf, end, high) > last)
-    used += left + right - (end - begin)
-    ends_leaf = last == high and high != UMAX
-    if ends_leaf or used > SLOTS or used == 1 or (used < FILL_MIN and depth > 0 and high != UMAX):
-        return False
-    words[slot + PLAN_FROM] = np.uint64(begin)
-    words[slot + PLAN_TO] = np.uint64(end)
-    words[slot + PLAN_FIRST] = first
-    words[slot + PLAN_LAST] = last
-    leaf_replace(words, tree, slot, depth)
-    return True
+    end += np.int64(end_high == last) & np.int64(last < high) & bit(empty, end + 1)
+    begin_low = slot_low(words, leaf, begin, low)
+    end_high = slot_high(words, leaf, end, high)
+    words[slot + PLAN_FIRST] = begin_low if bit(empty, begin) == 1 else first
+    words[slot + PLAN_LAST] = end_high if bit(empty, end) == 1 else last
+    return begin, end
 
 
-@kernel
-def leaf_replace(words, tree, slot, depth):
-    """Copy the leaf at `depth` of the left path with the plan applied, and publish the copy."""
+@kernel_inline
+def leaf_replace(words, tree, slot, depth, begin, end):
+    """Copy the leaf at `depth` with the plan in place of slots begin .. end; publish the copy."""
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
-    begin = np.int64(words[slot + PLAN_FROM])
-    end = np.int64(words[slot + PLAN_TO])
     first = words[slot + PLAN_FIRST]
-    begin_value = words[leaf + SLOT_FIRST + begin]
-    end_value = words[leaf + SLOT_FIRST + end]
-    end_high = slot_high(words, leaf, end, words[path + PATH_HIGH])
-    left = np.int64(slot_low(words, leaf, begin, words[path + PATH_LOW]) < first)
-    right = np.int64(end_high > words[slot + PLAN_LAST])
+    last = words[slot + PLAN_LAST]
+    value = words[slot + PLAN_VALUE]
+    low = slot_low(words, leaf, begin, words[path + PATH_LOW])
+    high = slot_high(words, leaf, end, words[path + PATH_HIGH])
+    left = np.int64(low < first)
+    right = np.int64(high > last)
     fresh = leaf_take(words, slot)
-    generation = words[fresh]
-    lanes_splice(words, fresh, leaf, begin, end - begin - left - right)
-    words[fresh] = generation
-    place = begin
-    if left:
-        words[fresh + PIVOT_FIRST + place] = first - U1
-        words[fresh + SLOT_FIRST + place] = begin_value
-        place += 1
-    if place < SLOTS - 1:
-        words[fresh + PIVOT_FIRST + place] = words[slot + PLAN_LAST]
-    words[fresh + SLOT_FIRST + place] = words[slot + PLAN_VALUE]
-    place += 1
-    if right:
-        if place < SLOTS - 1:
-            words[fresh + PIVOT_FIRST + place] = end_high
-        words[fresh + SLOT_FIRST + place] = end_value
+    lanes_splice(words, fresh, leaf, begin + left, end - begin - left - right, first, last, value)
+    empty = lanes_zero(words, leaf + SLOT_FIRST)
     replaced = (U1 << np.uint64(end + 1)) - (U1 << np.uint64(begin))
-    gone = bits_set(~lanes_zero(words, leaf + SLOT_FIRST) & replaced)
-    kept = np.int64(left and begin_value != NULL) + np.int64(right and end_value != NULL)
-    kept += np.int64(words[slot + PLAN_VALUE] != NULL)
-    words[tree + TREE_COUNT] += np.uint64(kept - gone)
-    gap = leaf_gap(words, tree, slot, depth, fresh)
+    kept = (left & ~bit(empty, begin)) + (right & ~bit(empty, end)) + np.int64(value != NULL)
+    words[tree + TREE_COUNT] += np.uint64(kept - bits_set(~empty & replaced))
+    gap = U0
+    if depth > 0 and words[tree + TREE_FLAGS] & GAPS == GAPS:
+        if value == NULL:
+            gap = max(gap_above(words, slot, depth), last - first + U1)
+        else:
+            gap = lanes_null_gap_but(
+                words, leaf, words[path + PATH_LOW], words[path + PATH_HIGH], replaced
+            )
+            gap = max(gap, first - low if bit(empty, begin) == 1 else U0)
+            gap = max(gap, high - last if bit(empty, end) == 1 else U0)
     publish(words, tree, slot, depth, ref_make(words, fresh, LEAF_BIT), gap)
     limbo_retire(words, slot, ref_make(words, leaf, LEAF_BIT))
 
 
 @kernel_inline
-def leaf_gap(words, tree, slot, depth, fresh):
-    """Return the longest NULL range of the leaf copy `fresh`, without looking if it can."""
-    if depth == 0 or words[tree + TREE_FLAGS] & GAPS == U0:
-        return U0
-    parent = slot + LEFT + depth - 1
-    before = words[np.int64(words[parent]) + GAP_FIRST + np.int64(words[parent + PATH_PLACE])]
-    if words[slot + PLAN_VALUE] == NULL:
-        return max(before, words[slot + PLAN_LAST] - words[slot + PLAN_FIRST] + U1)
-    path = slot + LEFT + depth
-    low = words[path + PATH_LOW]
-    high = words[path + PATH_HIGH]
-    leaf = np.int64(words[path])
-    first = slot_low(words, leaf, np.int64(words[slot + PLAN_FROM]), low)
-    if slot_high(words, leaf, np.int64(words[slot + PLAN_TO]), high) - first + U1 < before:
-        return before  # what was replaced was too short to matter
-    return lanes_null_gap(words, fresh, low, high)
+def gap_above(words, slot, depth):
+    """Return the gap word that stands above the node at `depth` of the left path."""
+    path = slot + LEFT + depth - 1
+    return words[np.int64(words[path]) + GAP_FIRST + np.int64(words[path + PATH_PLACE])]

@@ -9,7 +9,6 @@ import numpy as np
 
 from stressd_kernels.arena import ARENA_FULL, arena_is_ready, arena_reserve, takes_begin, takes_end
 from stressd_kernels.door import CHECKING, entry, kernel_inline, load_relaxed, words_at
-from stressd_kernels.epoch import epoch_stamp
 from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import (
     RESULT_FIRST,
@@ -25,6 +24,7 @@ from stressd_kernels.layout import (
 from stressd_kernels.limbo import (
     limbo_collect,
     limbo_count,
+    limbo_is_due,
     limbo_is_ready,
     limbo_put,
     limbo_room,
@@ -121,11 +121,12 @@ def write_begin(words, tree, slot):
 
 @kernel_inline
 def write_end(words, tree, slot, status, extra):
-    """Give the lock back, collect a little garbage and `extra` nodes; pass `status` on."""
+    """Give the lock back, collect some garbage if it is due and `extra` nodes; pass `status` on."""
     if CHECKING and extra == U0:  # building and clearing take, or give, any number
         status = takes_end(words, slot, status)
     hold_end(words, tree, slot)
-    structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
+    if extra != U0 or limbo_is_due(words, slot):
+        structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
     return status
 
 
@@ -224,7 +225,7 @@ def clear(base, tree, slot, a, b, c, d, e):
         words[tree + TREE_INNERS] = U0
         words[tree + TREE_COUNT] = U0
         words[tree + TREE_HEIGHT] = U0
-        limbo_put(words, slot, root | SUBTREE_BIT, epoch_stamp(words))
+        limbo_put(words, slot, root | SUBTREE_BIT)
         limbo_count(words, slot, nodes)
     return write_end(words, tree, slot, OK, nodes)
 

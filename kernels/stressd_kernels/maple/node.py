@@ -20,10 +20,11 @@ Invariants of every published node (`check.py` tests them)
 
 and, for readers,
     L1  after a node is unlinked none of its words is written until it is freed
-    L2  a node keeps its [low, high] and its pivots for life, and a leaf which of its slots are
-        NULL and which are ZERO; the only word of a published leaf that changes is a value that
-        is replaced by another on exactly its range, and of a published inner node a slot (P1)
-        or a gap (P3)
+    L2  a node keeps its pivots and its `high` for life, and a leaf which of its slots are NULL
+        and which are ZERO; `low` too, but that a leaf that begins with NULL may come to begin
+        lower, with more NULL (border.py). The only word of a published leaf that changes is a
+        value that is replaced by another on exactly its range, and of a published inner node a
+        slot (P1) or a gap (P3)
 
 ZERO holds a place and reads as nothing. For writers and gaps it is an entry like any other; for
 look-ups it is NULL.
@@ -48,16 +49,22 @@ ZERO = np.uint64(ZERO_WORD)
 
 @kernel_inline
 def slot_low(words, node, slot, low):
-    """Return the first key of `slot` of a node that begins at `low`; pivots never change (L2)."""
-    return low if slot == 0 else words[node + slot] + U1
+    """Return the first key of `slot` of a node that begins at `low`; pivots never change (L2).
+
+    The word before slot 0 is read too, and not used: a branch on the slot is often mispredicted.
+    """
+    above = words[node + slot] + U1
+    return low if slot == 0 else above
 
 
 @kernel_inline
 def slot_high(words, node, slot, high):
-    """Return the last key of `slot` of a node that ends at `high`; pivots never change (L2)."""
-    if slot == SLOTS - 1:
-        return high
-    return min(words[node + PIVOT_FIRST + slot], high)
+    """Return the last key of `slot` of a node that ends at `high`; pivots never change (L2).
+
+    The word after the last pivot is read too, and not used, for the same reason.
+    """
+    pivot = words[node + PIVOT_FIRST + slot]
+    return high if slot == SLOTS - 1 or pivot > high else pivot
 
 
 @kernel_inline
