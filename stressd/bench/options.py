@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,25 +118,41 @@ def memory_needed(entries: int) -> int:
     return entries * BYTES_PER_ENTRY + BYTES_BESIDES
 
 
-def refuse_if_too_large(entries: int, meminfo: Path = Path("/proc/meminfo")) -> None:
+def refuse_if_too_large(
+    entries: int,
+    meminfo: Path = Path("/proc/meminfo"),
+    group: Path = Path("/sys/fs/cgroup"),
+) -> None:
     """Raise UsageError if measuring so many entries would not fit the memory that is free."""
-    try:
-        available = available_bytes(meminfo.read_text(encoding="ascii").splitlines())
-    except (OSError, ValueError):
-        return
+    known = [n for n in (available_bytes(meminfo), left_in_group(group)) if n is not None]
     needed = memory_needed(entries)
-    if available is not None and needed > available:
+    if known and needed > min(known):
         gib = 1 << 30
         raise UsageError(
             f"--entries: {entries:,} need about {needed / gib:.1f} GiB of memory, "
-            f"of which {available / gib:.1f} GiB are available"
+            f"of which {min(known) / gib:.1f} GiB are available"
         )
 
 
-def available_bytes(lines: Iterable[str]) -> int | None:
-    """Return what MemAvailable says."""
-    for line in lines:
-        name, _, rest = line.partition(":")
-        if name == "MemAvailable":
-            return int(rest.split()[0]) * 1024
+def available_bytes(meminfo: Path) -> int | None:
+    """Return what MemAvailable says of the machine; None if it does not say."""
+    try:
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            name, _, rest = line.partition(":")
+            if name == "MemAvailable":
+                return int(rest.split()[0]) * 1024
+    except (OSError, ValueError):
+        pass
     return None
+
+
+def left_in_group(folder: Path) -> int | None:
+    """Return what a control group (version 2) leaves its processes; None if it has no limit."""
+    try:
+        most, used = (
+            int((folder / name).read_text(encoding="ascii"))
+            for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):  # "max" is no number
+        return None
+    return max(0, most - used)

@@ -72,17 +72,17 @@ def main_table(found: Sequence[Row], roles: Sequence[str], terminal: bool) -> Ta
 def settings_table(figures: Sequence[Figure], terminal: bool) -> Table:
     """Return the same figures on trees in different states, side by side."""
     settings = [name for name in dict.fromkeys(f.setting for f in figures) if name is not None]
-    found = {(f.metric, f.entries, f.setting): f for f in figures}
-    special = dict.fromkeys((f.metric, f.entries, f.unit) for f in figures if f.setting is not None)
+    found = {(row_name(f), f.entries, f.setting): f for f in figures}
+    special = dict.fromkeys((row_name(f), f.entries, f.unit) for f in figures if f.setting)
     table = empty_table(terminal)
-    for name in ("in one thread", "entries", "unit"):
+    for name in ("tree", "entries", "unit"):
         table.add_column(name, no_wrap=True)
-    as_loaded = [None] if any((m, n, None) in found for m, n, _ in special) else []
+    as_loaded = [None] if any((name, n, None) in found for name, n, _ in special) else []
     for name in (*("as loaded" for _ in as_loaded), *settings):
         table.add_column(name, justify="right", no_wrap=True)
-    for metric, entries, unit in special:
-        cells = [figure_cell(found.get((metric, entries, of))) for of in (*as_loaded, *settings)]
-        table.add_row(metric, "" if entries is None else size_name(entries), unit, *cells)
+    for row, entries, unit in special:
+        cells = [figure_cell(found.get((row, entries, of))) for of in (*as_loaded, *settings)]
+        table.add_row(row, "" if entries is None else size_name(entries), unit, *cells)
     return table
 
 

@@ -11,6 +11,7 @@ from stressd.bench.command import run
 from stressd.bench.options import (
     ENTRIES_DEFAULT,
     available_bytes,
+    left_in_group,
     options,
     refuse_if_too_large,
 )
@@ -121,8 +122,22 @@ def test_a_size_that_does_not_fit_the_memory_is_refused(tmp_path: Path) -> None:
     """It says how much it takes and how much there is."""
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 9999999 kB\nMemAvailable:    1048576 kB\n")
-    refuse_if_too_large(1_000_000, meminfo)
+    refuse_if_too_large(1_000_000, meminfo, tmp_path)
     with pytest.raises(UsageError, match=r"10,000,000 need about 1\.7 GiB .* 1\.0 GiB"):
-        refuse_if_too_large(10_000_000, meminfo)
-    refuse_if_too_large(10_000_000, tmp_path / "missing")
-    assert available_bytes(["MemTotal: 1 kB"]) is None
+        refuse_if_too_large(10_000_000, meminfo, tmp_path)
+    refuse_if_too_large(10_000_000, tmp_path / "missing", tmp_path)
+    assert available_bytes(tmp_path / "missing") is None
+    meminfo.write_text("MemTotal: 1 kB\n")
+    assert available_bytes(meminfo) is None
+
+
+def test_a_control_group_may_leave_less(tmp_path: Path) -> None:
+    """A container is killed at its own limit, whatever the machine has left."""
+    assert left_in_group(tmp_path) is None
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text(f"{1 << 30}\n")
+    assert left_in_group(tmp_path) is None
+    (tmp_path / "memory.max").write_text(f"{3 << 29}\n")
+    assert left_in_group(tmp_path) == 1 << 29
+    with pytest.raises(UsageError, match=r"1,000,000 need about 0\.9 GiB .* 0\.5 GiB"):
+        refuse_if_too_large(1_000_000, tmp_path / "missing", tmp_path)

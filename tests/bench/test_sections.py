@@ -20,11 +20,15 @@ from stressd_kernels.maple.dump import dump_lines
 QUICK = Effort(reps=1, share=0.01, mixed_s=0.02, churn_s=0.02)
 SHAPE = ["bytes_per_entry", "fill_leaves", "fill_inners", "height"]
 CORES = len(os.sched_getaffinity(0))
-ONE_THREAD = [
+MIXED = [
+    f"mixed_{what}" for what in ("reads_per_second", "writes_per_second", "p50", "p99", "p999")
+]
+READS_AND_WRITES = [
     *SHAPE,
     *("lookup", "lookup_dependent", "lookup_batch", "iterate"),
     *("erase", "store", "store_erase", "overwrite"),
     *("gap_up_1", "gap_up_15", "gap_down_1", "gap_down_15"),
+    *MIXED,
 ]
 METRICS = {
     "lookup": ["lookup", "lookup_dependent", "lookup_batch"],
@@ -38,14 +42,10 @@ METRICS = {
         "build_random",
         *(f"{metric}_random" for metric in SHAPE),
     ],
-    "mixed": [
-        f"mixed_{what}"
-        for _ in READERS
-        for what in ("reads_per_second", "writes_per_second", "p50", "p99", "p999")
-    ],
+    "mixed": MIXED * len(READERS),
     "readers": ["readers_per_second"] * CORES + ["readers_scaling"],
-    "filled": ONE_THREAD,
-    "churned": [*ONE_THREAD, "churn_writes_per_second", *ONE_THREAD],
+    "filled": READS_AND_WRITES,
+    "churned": [*READS_AND_WRITES, "churn_writes_per_second", *READS_AND_WRITES],
 }
 
 

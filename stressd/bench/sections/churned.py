@@ -1,4 +1,4 @@
-"""The figures of one thread before and after random churn for a stated time (`--churn`).
+"""Reads and writes before and after random churn for a stated time (`--churn`).
 
 Half of the entries are out of the tree at any moment: one writer erases a random entry and
 stores back the one that was erased longest ago, over and over. Nodes split and merge all the
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stressd.bench.figure import PER_SECOND, Figure, figure
-from stressd.bench.sections.filled import one_thread
+from stressd.bench.sections.filled import reads_and_writes
 from stressd.bench.sections.section import Effort, Section, prove
 from stressd_kernels.bench import mixed as loops
 from stressd_kernels.bench import workload, writes
@@ -26,12 +26,12 @@ AFTER = "after churn"
 
 
 def measure(field: Field, effort: Effort) -> Iterator[Figure]:
-    """Yield the figures of one thread before churn and after it."""
+    """Yield the figures of reads and writes before churn and after it."""
     field.fill()
-    yield from one_thread(field, effort, BEFORE)
+    yield from reads_and_writes(field, effort, BEFORE)
     rates = churn(field, effort.churn_s)
     yield figure("churn_writes_per_second", field.entries, PER_SECOND, rates)
-    yield from one_thread(field, effort, AFTER)
+    yield from reads_and_writes(field, effort, AFTER)
 
 
 def churn(field: Field, seconds: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""The figures of one thread on a tree whose nodes are 70 % full, as of one that has lived.
+"""Reads and writes on a tree whose nodes are 70 % full, as of one that has lived.
 
 A tree that is loaded in order has full nodes. Here spacers are stored in random order and erased
 again in another, round by round, until the leaves have no more slots in use than wanted: nodes
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stressd.bench.figure import Figure
-from stressd.bench.sections import gap, iterate, lookup, write
+from stressd.bench.sections import gap, iterate, lookup, mixed, write
 from stressd.bench.sections.build import shape
 from stressd.bench.sections.section import Effort, Section, prove
 from stressd_kernels.bench import shape as loops
@@ -28,20 +28,21 @@ SEED = 11
 
 
 def measure(field: Field, effort: Effort) -> Iterator[Figure]:
-    """Yield the figures of one thread on a tree that is 70 % full."""
+    """Yield the figures of reads and writes on a tree that is 70 % full."""
     field.fill()
     loosen(field)
-    yield from one_thread(field, effort, SETTING)
+    yield from reads_and_writes(field, effort, SETTING)
 
 
-def one_thread(field: Field, effort: Effort, setting: str) -> Iterator[Figure]:
-    """Yield the shape of a tree that has all its entries, and all figures of one thread on it."""
+def reads_and_writes(field: Field, effort: Effort, setting: str) -> Iterator[Figure]:
+    """Yield the shape of a tree that has all its entries, and all reads and writes on it."""
     for figures in (
         shape(field),
         lookup.figures(field, effort),
         iterate.figures(field, effort),
         write.figures(field, effort),
         gap.figures(field, effort),
+        mixed.figures(field, effort, (max(mixed.READERS),)),
     ):
         for figure in figures:
             yield figure.on(setting)

@@ -45,11 +45,16 @@ class Outcome:
 
 
 def measure(field: Field, effort: Effort) -> Iterator[Figure]:
-    """Yield the figures of readers beside a writer."""
+    """Yield the figures of readers beside a writer on a tree as it is loaded."""
     field.fill()
-    crew = Crew(field, max(READERS))
+    yield from figures(field, effort, READERS)
+
+
+def figures(field: Field, effort: Effort, numbers: Sequence[int]) -> Iterator[Figure]:
+    """Yield the figures of so many readers beside a writer on a tree that has all its entries."""
+    crew = Crew(field, max(numbers))
     crew.run(1, 0, 0.001)  # compiles both loops
-    for readers in READERS:
+    for readers in numbers:
         outcomes = [crew.run(readers, rep, effort.mixed_s) for rep in range(effort.reps)]
         rates = {
             "mixed_reads_per_second": [outcome.reads_per_second for outcome in outcomes],
