@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from stressd.bench.sections.mixed import READERS, together
 from stressd_kernels.bench import shape, workload, writes
 from stressd_kernels.bench.field import Field
 from stressd_kernels.maple.dump import dump_lines
+from stressd_kernels.status import Status
 
 QUICK = Effort(reps=1, share=0.01, mixed_s=0.02, churn_s=0.02)
 SHAPE = ["bytes_per_entry", "fill_leaves", "fill_inners", "height"]
@@ -74,15 +76,29 @@ def test_a_loosened_tree_is_as_full_as_it_says() -> None:
     assert filled.SLOTS_WANTED - 1 < used <= filled.SLOTS_WANTED
 
 
-def test_churn_is_random_and_lasts_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn after turn draws other entries; nodes are no longer full, and nothing is lost."""
-    monkeypatch.setattr(churned, "TURN_S", 0.005)
+def test_churn_leaves_nodes_less_full() -> None:
+    """Half of the entries were out of the tree, and all are there again."""
     figures = measure_section(SECTIONS["churned"], 10_000, QUICK)
     before = value_of(figures, "fill_leaves", churned.BEFORE)
-    assert before - value_of(figures, "fill_leaves", churned.AFTER) > 1
+    assert value_of(figures, "fill_leaves", churned.AFTER) < before
+
+
+def test_churn_goes_on_where_a_turn_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many turns as fit its time; each begins with what has been out longest."""
     field = Field(1000)
     field.fill()
-    assert len(churned.churn(field, 0.03)) >= 2
+    rings: list[list[int]] = []
+
+    def three_steps(*arguments: Any) -> int:
+        state, _, held = arguments[3:]
+        rings.append(held.tolist())
+        state[workload.ASKED], state[workload.TOOK] = 2 * 3, 5_000_000
+        return int(Status.OK)
+
+    monkeypatch.setattr(churned.loops, "mixed_writes", three_steps)
+    assert churned.churn(field, 0.015) == [1200.0] * 3
+    assert rings[1] == rings[0][3:] + rings[0][:3]
+    assert len(rings) == 3
     assert not (field.pages & workload.GONE).any()
 
 
