@@ -7,12 +7,12 @@ read grows old: between the levels of a descent, for one.
 
     draw of one call                    how long
     most                                not at all
-    1 in 16, as the label weighs        50 ns
-    1 in 512,       "                   5 us
-    1 in 4096,      "                   sched_yield: for as long as others have work to do
+    1 in 8, as the label weighs         50 ns
+    1 in 128,       "                   5 us
+    1 in 1024,      "                   sched_yield: for as long as others have work to do
 
-The seed gives every label a weight: half of them get an eighth of these chances, a few eight
-times as much. So different seeds dwell at different places, and one run is not slowed everywhere.
+The seed gives every label a weight: half of them get an eighth of these chances, one in eight
+gets eight times as much: some delay at every call. So different seeds dwell at different places.
 
 State: one word per thread, xorshift64*. A worker's lies in its slot (SLOT_DELAYS), so that the
 worker takes it along to whichever thread runs its next slice; other threads get a line of the
@@ -44,7 +44,7 @@ from stressd_kernels.layout import LINE_WORDS, U0
 
 SEED_DEFAULT = 1
 CHANCE_BITS = 24
-CHANCE = (1 << CHANCE_BITS) // 16  # of a delay, at a label of weight 1
+CHANCE = (1 << CHANCE_BITS) // 8  # of a delay, at a label of weight 1
 QUIET, LOUD = 8, 8  # by how much weights differ
 NANOSECONDS_SHORT = np.uint64(50)
 NANOSECONDS_LONG = np.uint64(5_000)
@@ -67,9 +67,9 @@ U25 = np.uint64(25)
 U27 = np.uint64(27)
 U_CHANCE_SHIFT = np.uint64(64 - CHANCE_BITS)
 U_KIND_SHIFT = np.uint64(16)
-KINDS = np.uint64(255)
-KIND_YIELD = np.uint64(0)  # 1 of 256 delays
-KINDS_LONG = np.uint64(8)  # 7 of 256; all others are short
+KINDS = np.uint64(127)
+KIND_YIELD = np.uint64(0)  # 1 of 128 delays
+KINDS_LONG = np.uint64(9)  # 8 of 128; all others are short
 SCRAMBLE = np.uint64(0x2545F4914F6CDD1D)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 

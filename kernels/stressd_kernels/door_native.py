@@ -304,14 +304,35 @@ def prefetch(typingctx, words, index):  # type: ignore[no-untyped-def]
     return types.void(words, types.int64), codegen
 
 
+ARM_YIELD, ARM_WHOLE = 1, 15  # which hint; what a barrier is for
+
+
+def _system(builder: Any, name: str, number: int) -> None:
+    """Emit one of aarch64's system instructions: LLVM has names for them, no text is needed."""
+    shape = ir.FunctionType(ir.VoidType(), [I32])
+    function = cgutils.get_or_insert_function(builder.module, shape, name)
+    builder.call(function, [ir.Constant(I32, number)])
+
+
+def _timer(builder: Any) -> Any:
+    """Read aarch64's counter when all that comes before is done."""
+    _system(builder, "llvm.aarch64.isb", ARM_WHOLE)
+    shape = ir.FunctionType(I64, [ir.MetaDataType()])
+    name = "llvm.read_volatile_register.i64"
+    function = cgutils.get_or_insert_function(builder.module, shape, name)
+    return builder.call(function, [builder.module.add_metadata(["cntvct_el0"])])
+
+
 @intrinsic
 def pause(typingctx):  # type: ignore[no-untyped-def]
     """Tell the core that this is a spin loop."""
-    text = "pause" if X86 else "yield" if ARM else ""
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        shape = ir.FunctionType(ir.VoidType(), [])
-        builder.asm(shape, text, "~{memory}", [], True)
+        if ARM:
+            _system(builder, "llvm.aarch64.hint", ARM_YIELD)
+        else:
+            shape = ir.FunctionType(ir.VoidType(), [])
+            builder.asm(shape, "pause" if X86 else "", "~{memory}", [], True)
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -320,8 +341,7 @@ def pause(typingctx):  # type: ignore[no-untyped-def]
 def _stamp(name: str, instruction: str, clobbers: str) -> Any:
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         if ARM:
-            shape = ir.FunctionType(I64, [])
-            return builder.asm(shape, "isb\nmrs $0, cntvct_el0", "=r,~{memory}", [], True)
+            return _timer(builder)
         if not X86:
             return _monotonic(builder)
         shape = ir.FunctionType(ir.LiteralStructType([I32, I32]), [])

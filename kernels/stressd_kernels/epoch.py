@@ -8,7 +8,7 @@ reused once the epoch is two past its stamp.
     reader r                writer                     collector (any writer)
     --------                ------                     ----------------------
     read  GLOBAL            unlink node (P1)           read  GLOBAL
-    write ANNOUNCE[r]       fence              (E3)    fence               (E2)
+    write ANNOUNCE[r] (E8)  fence              (E3)    fence               (E2)
     fence           (E1)    read  GLOBAL -> stamp      read  ANNOUNCE[..]  (E5)
     ...use nodes...         push to own limbo          swap  GLOBAL to +1  (E6)
     clear ANNOUNCE[r] (E4)                             read  GLOBAL        (E7)
@@ -30,9 +30,11 @@ Ordering                                     pairs with   and forbids
     E2  full fence, before scanning          E1           missing an announcement (I1)
     E3  full fence, before stamping          E1           a stamp older than the unlink (I2)
     E4  release, when withdrawing            E5           reuse before the last read
-    E5  acquire, when scanning               E4           "
+    E5  acquire, when scanning               E4, E8       "
     E6  release (in the swap)                E7           reuse before the scan
     E7  acquire, when testing a stamp        E6           "
+    E8  release, when announcing             E5           reuse before the last read of the pin
+                                                          before, whose withdrawal E5 missed
 
 The collector scans all SLOTS_MAX announcements: a list of those registered so far would be one
 more thing to get wrong.
@@ -57,7 +59,6 @@ from stressd_kernels.door import (
     kernel_inline,
     load_acquire,
     load_relaxed,
-    store_relaxed,
     store_release,
 )
 from stressd_kernels.layout import (
@@ -91,7 +92,8 @@ def epoch_pin(words, slot):
     words  uint64[::1], the arena; slot: word index of the caller's slot block, not pinned yet
     """
     epoch = load_relaxed(words, EPOCH_GLOBAL)
-    store_relaxed(words, announce_of(slot), (epoch << U1) | U1)
+    announced = (epoch << U1) | U1
+    store_release(words, announce_of(slot), announced, "E8")  # pairs with E5 (epoch_try_advance)
     fence_full("E1")  # pairs with E2 (epoch_try_advance), E3 (epoch_stamp)
 
 
@@ -115,7 +117,7 @@ def epoch_try_advance(words):
     current = (epoch << U1) | U1
     fence_full("E2")  # pairs with E1 (epoch_pin)
     for place in range(ANNOUNCE, ANNOUNCE + SLOTS_MAX * LINE_WORDS, LINE_WORDS):
-        announced = load_acquire(words, place, "E5")  # pairs with E4 (epoch_unpin)
+        announced = load_acquire(words, place, "E5")  # pairs with E4, E8 (epoch_pin, epoch_unpin)
         if announced != IDLE and announced != current:
             return False
     following = epoch + U1
