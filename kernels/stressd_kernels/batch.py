@@ -1,8 +1,8 @@
 """Many look-ups at once, and the whole tree at one instant: drivers of the Python library.
 
-A batch keeps WIDTH searches in flight. All of them take one step down before any takes the
-next, and each step begins to fetch what the following one will read, so that the cache misses
-of sixteen searches overlap instead of queueing.
+A batch has WIDTH searches under way. All of them take one step down before any takes the next,
+and each step begins to fetch what the following one will read, so that their cache misses
+overlap instead of queueing.
 
     S1, S2  as in maple/search.py
 """
@@ -10,71 +10,69 @@ of sixteen searches overlap instead of queueing.
 import numpy as np
 
 from stressd_kernels.checks import is_freed
-from stressd_kernels.door import CHECKING, borrowed, driver, kernel, load_acquire, prefetch
+from stressd_kernels.door import CHECKING, borrowed, driver, kernel, kernel_inline, load_acquire
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
-from stressd_kernels.lanes import lanes_below
+from stressd_kernels.lanes import lanes_below, lanes_below_many
 from stressd_kernels.layout import TREE_COUNT, TREE_LOCK, TREE_ROOT, U0, UMAX
 from stressd_kernels.lock import OK, lock_give, lock_take
 from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, SLOTS, ZERO
-from stressd_kernels.maple.search import TRAP, leaf_of, tree_load
-from stressd_kernels.refs import LEAF_BIT, NODE_MASK, REF_BIT
+from stressd_kernels.maple.scan import node_prefetch
+from stressd_kernels.maple.search import TRAP, leaf_of
+from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 
-WIDTH = 16
-PIN_OPS = 64  # look-ups under one pin
+WIDTH = 64  # look-ups under one pin
 
 
 @driver
 def load_batch(words, tree, slot, keys, values):
     """Set values[i] to the value word at keys[i]; both uint64[:] of one length."""
     words = borrowed(words)
-    for begin in range(0, len(keys), PIN_OPS):
+    for begin in range(0, len(keys), WIDTH):
+        end = min(begin + WIDTH, len(keys))
         epoch_pin(words, slot)
-        end = min(begin + PIN_OPS, len(keys))
-        at = begin
-        while at + WIDTH <= end:
-            load_wide(words, tree, slot, keys[at : at + WIDTH], values[at : at + WIDTH])
-            at += WIDTH
-        while at < end:
-            values[at] = tree_load(words, tree, keys[at])
-            at += 1
+        load_wide(words, tree, keys[begin:end], values[begin:end])
         epoch_unpin(words, slot)
 
 
 @kernel
-def load_wide(words, tree, slot, keys, values):
-    """Look up WIDTH keys level by level; the caller is pinned (E1).
+def load_wide(words, tree, keys, values):
+    """Look up some keys level by level; the caller is pinned (E1).
 
-    The first search to arrive at a leaf does not wait for the others: its reference becomes
-    its value, which has bit 63 clear (ZERO reads as NULL), and later rounds pass it over.
+    keys, values  uint64[:] of one length, 1 or more; values holds the references on the way
+
+    All leaves are equally deep (N4), so the first search tells where the others are. One that
+    is not at a leaf then, or met a freed node, has TRAP for its value.
     """
     root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
-    for lane in range(WIDTH):
-        values[lane] = root
-    busy = root & REF_BIT != U0
+    values[:] = root
+    if root == NO_REF:
+        return
     rounds = 0
-    while busy and rounds < HEIGHT_MAX:
-        busy = False
+    while values[0] & LEAF_BIT == U0 and rounds < HEIGHT_MAX:
         rounds += 1
-        for lane in range(WIDTH):
-            ref = values[lane]
-            if ref & REF_BIT == U0:
-                continue
-            node = np.int64(ref & NODE_MASK)
-            place = lanes_below(words, node, keys[lane])
-            found = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
-            if CHECKING and is_freed(words, ref):
-                values[lane] = TRAP
+        for lane in range(len(keys)):
+            ref = step(words, values[lane], keys[lane])
+            if CHECKING and ref == TRAP:
+                values[:] = TRAP
                 return
-            if ref & LEAF_BIT != U0 and found == ZERO:
-                found = NULL
-            values[lane] = found
-            if ref & LEAF_BIT == U0:
-                busy = True
-                child = np.int64(found & NODE_MASK)
-                prefetch(words, child)
-                prefetch(words, child + 8)
-                prefetch(words, child + SLOT_FIRST)
-                prefetch(words, child + SLOT_FIRST + 8)
+            values[lane] = ref
+            node_prefetch(words, ref)
+    for lane in range(len(keys)):
+        value = step(words, values[lane], keys[lane])
+        if values[lane] & LEAF_BIT == U0:
+            value = TRAP
+        values[lane] = NULL if value == ZERO else value
+
+
+@kernel_inline
+def step(words, ref, key):
+    """Return what the slot of `key` holds in the node of `ref`: a reference or a value."""
+    node = np.int64(ref & NODE_MASK)
+    place = lanes_below_many(words, node, key)
+    found = load_acquire(words, node + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+    if CHECKING and is_freed(words, ref):
+        return TRAP
+    return found
 
 
 @driver

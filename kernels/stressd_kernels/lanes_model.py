@@ -29,6 +29,9 @@ def lanes_below(words: Words, node: Any, key: Any) -> Any:
     return np.int64(below)
 
 
+lanes_below_many = lanes_below
+
+
 def lanes_zero(words: Words, index: Any) -> Any:
     """Return a mask of the zero words of a group."""
     index = int(index)

@@ -100,7 +100,7 @@ def scan_branch(words, node, span, window, room, output):
         if written == room or (CHECKING and is_freed(words, ref)):
             break
         if place + AHEAD <= end:
-            leaf_prefetch(words, load_relaxed(words, node + SLOT_FIRST + place + AHEAD))
+            node_prefetch(words, load_relaxed(words, node + SLOT_FIRST + place + AHEAD))
         inside = slot_low(words, node, place, low), slot_high(words, node, place, high)
         leaf, at = np.int64(ref & NODE_MASK), output + 3 * written
         written += scan_leaf(words, leaf, inside, window, room - written, at)
@@ -108,13 +108,13 @@ def scan_branch(words, node, span, window, room, output):
 
 
 @kernel_inline
-def leaf_prefetch(words, ref):
-    """Begin to fetch all of a leaf."""
-    leaf = np.int64(ref & NODE_MASK)
-    prefetch(words, leaf)
-    prefetch(words, leaf + 8)
-    prefetch(words, leaf + SLOT_FIRST)
-    prefetch(words, leaf + SLOT_FIRST + 8)
+def node_prefetch(words, ref):
+    """Begin to fetch the pivots and the slots of a node."""
+    node = np.int64(ref & NODE_MASK)
+    prefetch(words, node)
+    prefetch(words, node + 8)
+    prefetch(words, node + SLOT_FIRST)
+    prefetch(words, node + SLOT_FIRST + 8)
 
 
 @kernel

@@ -38,7 +38,7 @@ from stressd_kernels.door import (
     pause,
     prefetch,
 )
-from stressd_kernels.lanes import lanes_below
+from stressd_kernels.lanes import lanes_below, lanes_below_many
 from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
@@ -67,10 +67,11 @@ OK = np.uint64(Status.OK)
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 TRAP = np.uint64(TRAP_VALUE)
 CROSSING_TRIES = 3
+QUICK_LEVELS = 2  # where masks are compared, sooner to answer: a look-up has few to spare
 NO_LEAF = 0
 
 
-@kernel
+@kernel_inline
 def tree_load(words, tree, key):
     """Return the value word at `key`: NULL (also where it is reserved), or a value.
 
@@ -84,12 +85,15 @@ def tree_load(words, tree, key):
     ref = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if ref == NO_REF:
         return NULL
-    for _ in range(HEIGHT_MAX):
+    for depth in range(HEIGHT_MAX):
         node = np.int64(ref & NODE_MASK)
         prefetch(words, node + SLOT_FIRST)
         prefetch(words, node + SLOT_FIRST + 8)
         leaf = ref & LEAF_BIT
-        slot = lanes_below(words, node, key)
+        if depth < QUICK_LEVELS:
+            slot = lanes_below(words, node, key)
+        else:
+            slot = lanes_below_many(words, node, key)
         found = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
         if CHECKING and is_freed(words, ref):
             return TRAP
