@@ -79,6 +79,12 @@ def _largest(builder: Any, vector: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [vector])
 
 
+def _below(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
+    below = _mask(builder, builder.icmp_unsigned("<", pivots, _splat(builder, args[2])))
+    return _popcount(builder, builder.and_(below, ir.Constant(I64, 0xFFFE)))
+
+
 @intrinsic
 def lanes_below(typingctx, words, node, key):  # type: ignore[no-untyped-def]
     """Count the pivots of `node` below `key`: the slot whose inclusive range holds the key.
@@ -86,13 +92,7 @@ def lanes_below(typingctx, words, node, key):  # type: ignore[no-untyped-def]
     words   uint64[::1], the arena; node: word index of a node, 64-byte aligned
     return  0 .. 15. Unused pivots are 2**64 - 1, which no key exceeds, so they never count.
     """
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
-        below = _mask(builder, builder.icmp_unsigned("<", pivots, _splat(builder, args[2])))
-        return _popcount(builder, builder.and_(below, ir.Constant(I64, 0xFFFE)))
-
-    return types.int64(words, types.int64, types.uint64), codegen
+    return types.int64(words, types.int64, types.uint64), _below
 
 
 def _permutes_bytes() -> bool:
@@ -131,8 +131,6 @@ def lanes_below_many(typingctx, words, node, key):  # type: ignore[no-untyped-de
     registers, and one permutation gathers their bytes. That takes 1 ns longer; but a look-up
     among 1e6 entries takes 58 ns instead of 80.
     """
-    if not _permutes_bytes():
-        return lanes_below.defn(typingctx, words, node, key)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
@@ -145,7 +143,7 @@ def lanes_below_many(typingctx, words, node, key):  # type: ignore[no-untyped-de
         gather = cgutils.get_or_insert_function(builder.module, shape, name)
         return _popcount(builder, builder.zext(builder.call(gather, [top]), I64))
 
-    return types.int64(words, types.int64, types.uint64), codegen
+    return types.int64(words, types.int64, types.uint64), (codegen if _permutes_bytes() else _below)
 
 
 @intrinsic
