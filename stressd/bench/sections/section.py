@@ -20,7 +20,7 @@ class Effort:
 
     reps: int = 5
     share: float = 1.0  # less only to warm up and in tests: figures of short loops are rough
-    mixed_s: float = 0.4  # of each repetition with several threads
+    mixed_s: float = 0.3  # of each repetition with several threads
     churn_s: float = 60.0  # of random stores and erases before a tree counts as old
 
     def operations(self, count: int, step: int = 1) -> int:
