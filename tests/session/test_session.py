@@ -84,6 +84,20 @@ def test_the_printed_object_has_the_promised_shape(run_small: Runner) -> None:
     assert set(printed["judged"]["values"]) == {"ok", "interesting", "forbidden"}
 
 
+def test_the_title_names_any_build_but_the_fast_one(tmp_path: Path) -> None:
+    """Whoever looks at the screen knows what the figures are worth."""
+    for build, title in {
+        "fast": "small.yaml · seed 1",
+        "checking": "small.yaml · seed 1 · checking build",
+    }.items():
+        config = small_config(tmp_path, build=build)
+        frames: list[Frame] = []
+        screen = Quiet()
+        screen.update = frames.append  # type: ignore[method-assign]
+        run_session(job_for(config), lambda config=config: FakeEngine(config), screen)
+        assert frames[-1].title.endswith(title)
+
+
 def test_phases_come_in_order(tmp_path: Path) -> None:
     """Compile, load, work, stop, finish, close; a check may fall anywhere in between."""
     config = small_config(tmp_path)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from stressd.builds import NAMES
 from stressd.display import Frame, Live, Plain, print_closing, screen_for, units
 from stressd.display.console import HumanConsole
 from stressd.display.live import picture
@@ -128,6 +129,28 @@ def test_the_summary_fits_and_says_everything(width: int) -> None:
     assert max(map(len, shown.splitlines())) <= width
     for part in ("VALID", "exit code 0", "load", "values 100 ok", "reclaimed", "runs/2026"):
         assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("clock", "words"),
+    [("tsc", "time stamp of the processor (tsc)"), ("monotonic", "with the monotonic clock")],
+)
+def test_the_summary_names_the_clock(clock: str, words: str) -> None:
+    """Figures of a machine without a trusted time stamp are not taken for others."""
+    on = console(120)
+    print_closing(on, outcome(evidence(sample=replace(sample(), clock=clock))))
+    assert words in text(on)
+    assert brief(outcome(evidence(sample=replace(sample(), clock=clock))))["clock"] == clock
+
+
+@pytest.mark.parametrize("build", NAMES)
+def test_figures_of_other_builds_bear_a_warning(build: str) -> None:
+    """In the summary, beside the figures, and in the object for scripts."""
+    on = console(120)
+    told = replace(outcome(evidence(build=build)), facts={"build": build})
+    print_closing(on, told)
+    assert ("not comparable" in text(on)) == (build != "fast")
+    assert (brief(told)["build"], brief(told)["comparable"]) == (build, build == "fast")
 
 
 def test_a_long_command_is_not_folded() -> None:
