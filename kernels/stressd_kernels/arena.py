@@ -12,7 +12,9 @@ arena's lock (a lock word as in protocol W).
     inside one write.
 
 A write that may need nodes reserves the most that any write can need before it takes the
-tree's lock, so nothing fails after that: a full arena leaves every tree as it was.
+tree's lock, so nothing fails after that: a full arena leaves every tree as it was. Reservations
+can be made to fail (`Arena.failing`): HEADER_LEAF_NEED then lets no cache be enough, so that every
+write asks, and ARENA_SPARED counts down to the first refusal.
 
 Freed nodes get the next generation and, if the arena poisons, slots that lead to the TRAP leaf
 and values that are POISON: a reader that should not be there sees a wrong answer, not a
@@ -31,8 +33,10 @@ from stressd_kernels.layout import (
     ARENA_LEAF_NEXT,
     ARENA_LOCK,
     ARENA_NEXT,
+    ARENA_SPARED,
     CACHE_MAX,
     CHUNK_WORDS,
+    HEADER_LEAF_NEED,
     HEADER_LEAF_STACK,
     HEADER_POISON,
     HEADER_POOL_END,
@@ -100,7 +104,25 @@ def inner_take(words, slot):
 @kernel_inline
 def arena_is_ready(words, slot):
     """Say whether the slot's caches hold what any one write can need."""
-    return words[slot + LEAF_CACHED] >= LEAF_NEED and words[slot + INNER_CACHED] >= INNER_NEED
+    enough = words[slot + LEAF_CACHED] >= words[HEADER_LEAF_NEED]
+    return enough and words[slot + INNER_CACHED] >= INNER_NEED
+
+
+@kernel
+def arena_refuses(words):
+    """Say whether this reservation is one that is made to fail: ARENA_FULL, else OK or STOPPED."""
+    if words[HEADER_LEAF_NEED] != UMAX:
+        return OK
+    status = lock_take(words, ARENA_LOCK)
+    if status != OK:
+        return status
+    spared = words[ARENA_SPARED]
+    if spared == U0:
+        status = ARENA_FULL
+    else:
+        words[ARENA_SPARED] = spared - U1
+    lock_give(words, ARENA_LOCK)
+    return status
 
 
 @kernel

@@ -59,6 +59,14 @@ def size_of(number: int) -> int:
     return size
 
 
+def mask_of(number: int) -> int:
+    """Return `number` as an alignment mask: a power of two minus 1."""
+    mask = key_of("align_mask", number)
+    if mask & (mask + 1):
+        raise ValueError(f"align_mask must be a power of two minus 1 (got {number})")
+    return mask
+
+
 def value_of(number: int) -> int:
     """Return `number` as a value that can be stored."""
     value = integer("value", number)

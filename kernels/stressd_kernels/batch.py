@@ -12,12 +12,11 @@ import numpy as np
 from stressd_kernels.checks import is_freed
 from stressd_kernels.door import CHECKING, borrowed, driver, kernel, kernel_inline, load_acquire
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
-from stressd_kernels.lanes import lanes_below, lanes_below_many
-from stressd_kernels.layout import TREE_COUNT, TREE_LOCK, TREE_ROOT, U0, UMAX
-from stressd_kernels.lock import OK, lock_give, lock_take
-from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, SLOTS, ZERO
+from stressd_kernels.lanes import lanes_below_many
+from stressd_kernels.layout import TREE_ROOT, U0
+from stressd_kernels.maple.node import HEIGHT_MAX, NULL, SLOT_FIRST, ZERO
 from stressd_kernels.maple.scan import node_prefetch
-from stressd_kernels.maple.search import TRAP, leaf_of
+from stressd_kernels.maple.search import TRAP
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 
 WIDTH = 64  # look-ups under one pin
@@ -73,44 +72,3 @@ def step(words, ref, key):
     if CHECKING and is_freed(words, ref):
         return TRAP
     return found
-
-
-@driver
-def snapshot(words, tree, slot, rows):
-    """Copy all entries of one instant to rows, uint64[:, 3]; return how many there are.
-
-    If there are more than rows has room for, nothing is copied; -1 if the lock, which this
-    takes, is BROKEN or the run is stopping.
-    """
-    words = borrowed(words)
-    if lock_take(words, tree + TREE_LOCK) != OK:
-        return -1
-    count = np.int64(words[tree + TREE_COUNT])
-    if count <= len(rows):
-        entries_copy(words, tree, rows)
-    lock_give(words, tree + TREE_LOCK)
-    return count
-
-
-@kernel
-def entries_copy(words, tree, rows):
-    """Copy all entries in order; the lock is held and rows has room."""
-    key = U0
-    at = 0
-    while True:
-        leaf, low, high = leaf_of(words, tree, key)
-        if leaf == 0:
-            return
-        first = low
-        for place in range(lanes_below(words, leaf, high) + 1):
-            last = high if place == SLOTS - 1 else min(words[leaf + 1 + place], high)
-            value = load_acquire(words, leaf + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
-            if value != NULL:
-                rows[at, 0] = first
-                rows[at, 1] = last
-                rows[at, 2] = value
-                at += 1
-            first = last + np.uint64(1)
-        if high == UMAX:
-            return
-        key = high + np.uint64(1)

@@ -6,9 +6,9 @@ gives the slot back, so a tree that nobody is calling holds nothing up.
 """
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +18,20 @@ from stressd_kernels.arguments import (
     content_of,
     key_of,
     keys_of,
+    mask_of,
     range_of,
     rows_of,
     size_of,
     value_of,
 )
-from stressd_kernels.batch import load_batch, snapshot
-from stressd_kernels.door import borrowed, driver, entry_call
-from stressd_kernels.epoch import epoch_pin, epoch_unpin
+from stressd_kernels.batch import load_batch
+from stressd_kernels.calls import Calls, done, found, sound
+from stressd_kernels.cyclic import Cyclic
 from stressd_kernels.layout import (
     INNER_WORDS,
     LEAF_WORDS,
     RESULT_FIRST,
     RESULT_VALUE,
-    SLOT_WORKER,
     TREE_COUNT,
     TREE_HEIGHT,
     TREE_INNERS,
@@ -39,19 +39,18 @@ from stressd_kernels.layout import (
     TREE_VERSION,
     WORD_BYTES,
 )
-from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.maple.check import Invariant
 from stressd_kernels.maple.dump import dump_lines
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.memory import Arena
-from stressd_kernels.status import KEY_MAX, RESERVED_BIT, Status
-from stressd_kernels.status import ZERO as ZERO_WORD
+from stressd_kernels.status import KEY_MAX, ZERO, Status
 from stressd_kernels.verbs import Verb
 
 MAX = KEY_MAX
 ALL = KEY_MAX  # "as many as there are"
 SCAN_BATCH = 512  # entries fetched at a time by `items`
-BACKLOG_PAUSE_S = 0.0005
+FROM_TOP = 1  # flags of ALLOCATE
+ALIGNED = 2
 
 _default: Arena | None = None
 _default_lock = threading.Lock()
@@ -95,16 +94,13 @@ class MapleTree:
     """
 
     def __init__(self, gaps: bool = True, *, arena: Arena | None = None) -> None:
-        self._arena = arena or default_arena()
-        self._gaps = gaps
-        self._tree: int | None = self._arena.open_tree(gaps=gaps)
-        self._offered: set[Verb] = set()  # verbs whose helpers stand in its block
+        self._calls = Calls(arena or default_arena(), gaps=gaps)
 
     # -- reads -----------------------------------------------------------------------------
 
     def load(self, index: int) -> int | None:
         """Return the value at `index`, or None."""
-        return _value(self._ask(Verb.LOAD, key_of("index", index))[0])
+        return sound(self._calls.ask(Verb.LOAD, key_of("index", index))[0]) or None
 
     def load_many(self, indexes: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
         """Return the values at `indexes` as uint64, 0 where there is nothing.
@@ -114,10 +110,11 @@ class MapleTree:
         """
         keys = keys_of("indexes", indexes)
         values = np.empty(len(keys), np.uint64)
-        with self._arena.seated() as slot:
-            load_batch(self._arena.words, self._block, slot, keys, values)
+        with self._calls.arena.seated() as slot:
+            load_batch(self._calls.words, self._block, slot, keys, values)
+        self._calls.require_open()
         if len(values):
-            _sound(int(values.max()))
+            sound(int(values.max()))
         return values
 
     def find(self, index: int, last: int = MAX) -> Entry | None:
@@ -127,6 +124,14 @@ class MapleTree:
         """
         return self._entry(Verb.FIND, *range_of(index, last, "index"))
 
+    def find_rev(self, index: int, first: int = 0) -> Entry | None:
+        """Return (first, last, value) of the last entry that begins at or before `index`.
+
+        None if it ends before `first`, or if there is none.
+        """
+        first, index = range_of(first, index, "first", "index")
+        return self._entry(Verb.FIND_REV, index, first)
+
     def next(self, index: int) -> Entry | None:
         """Return the entry after the one at `index` (after `index`, if nothing is there)."""
         return self._entry(Verb.NEXT, key_of("index", index))
@@ -134,6 +139,10 @@ class MapleTree:
     def prev(self, index: int) -> Entry | None:
         """Return the entry before the one at `index` (before `index`, if nothing is there)."""
         return self._entry(Verb.PREV, key_of("index", index))
+
+    def _entry(self, verb: Verb, *arguments: int) -> Entry | None:
+        entry = self._calls.entry(verb, *arguments)
+        return entry and (entry[0], entry[1], sound(entry[2]))
 
     def items(self, first: int = 0, last: int = MAX) -> Iterator[Entry]:
         """Yield (first, last, value) of every entry that meets [first, last], ascending.
@@ -147,24 +156,11 @@ class MapleTree:
 
     def _items(self, first: int, last: int) -> Iterator[Entry]:
         while True:
-            batch = self._scan(first, last)
+            batch = self._calls.scan(first, last, SCAN_BATCH)
             yield from batch
             if len(batch) < SCAN_BATCH or batch[-1][1] >= last:
                 return
             first = batch[-1][1] + 1
-
-    def _scan(self, first: int, last: int) -> list[Entry]:
-        words = self._arena.words
-        with self._arena.seated() as slot:
-            output = slot + SLOT_WORKER
-            arguments = (first, last, SCAN_BATCH, output)
-            count = int(
-                _invoke(
-                    words, self._address(Verb.SCAN), self._block, slot, True, *_five(*arguments)
-                )
-            )
-            rows = words[output : output + 3 * count].reshape(count, 3).tolist()
-        return [(first, last, _sound(value)) for first, last, value in rows]
 
     def empty_area(
         self, low: int, high: int, size: int, align_mask: int = 0, align_offset: int = 0
@@ -184,72 +180,100 @@ class MapleTree:
     def _gap(
         self, verb: Verb, low: int, high: int, size: int, align_mask: int, align_offset: int
     ) -> int | None:
-        self._needs_gaps()
-        low, high = range_of(low, high, "low", "high")
-        size = size_of(size)
-        mask = key_of("align_mask", align_mask)
-        if mask & (mask + 1):
-            raise ValueError(f"align_mask must be a power of two minus 1 (got {align_mask})")
-        arguments = (low, high, size, mask, key_of("align_offset", align_offset))
-        status, start = self._ask(verb, *arguments, result=RESULT_FIRST)
+        self._calls.need_gaps()
+        window = (*range_of(low, high, "low", "high"), size_of(size))
+        arguments = (*window, mask_of(align_mask), key_of("align_offset", align_offset))
+        status, start = self._calls.ask(verb, *arguments, results=(RESULT_FIRST,))
         if status == Status.RETRY:
             locked = Verb.GAP_UP_LOCKED if verb == Verb.GAP_UP else Verb.GAP_DOWN_LOCKED
-            status, start = self._ask(locked, *arguments, result=RESULT_FIRST)
-        return start if _found(status) else None
+            status, start = self._calls.ask(locked, *arguments, results=(RESULT_FIRST,))
+        return start if found(status) else None
 
     # -- writes ----------------------------------------------------------------------------
 
     def store(self, first: int, last: int, value: int | None) -> None:
         """Map [first, last] to `value`, whatever was there; None erases the range."""
-        first, last = range_of(first, last)
-        _done(self._ask(Verb.STORE, first, last, 0 if value is None else value_of(value))[0])
+        word = 0 if value is None else value_of(value)
+        done(self._calls.ask(Verb.STORE, *range_of(first, last), word)[0])
 
     def reserve(self, first: int, last: int) -> None:
         """Hold [first, last] with an entry that reads as nothing, whatever was there.
 
-        No look-up sees it; `insert`, gap searches and `allocate` keep away from it, and a store
-        replaces it. `insert` and `allocate` reserve, too, when they are given None as the value.
+        No look-up sees it; `insert`, gap searches and `allocate` keep away from it, a store
+        replaces it, and a cursor shows it. `insert`, `allocate` and `cyclic` reserve, too, when
+        they are given None as the value.
         """
-        _done(self._ask(Verb.STORE, *range_of(first, last), ZERO_WORD)[0])
+        done(self._calls.ask(Verb.STORE, *range_of(first, last), ZERO)[0])
 
     def insert(self, first: int, last: int, value: int | None) -> None:
         """Map [first, last] to `value` (None reserves it); FileExistsError if anything is there."""
         first, last = range_of(first, last)
-        status = self._ask(Verb.INSERT, first, last, content_of(value))[0]
+        (status,) = self._calls.ask(Verb.INSERT, first, last, content_of(value))
         if status == Status.EXISTS:
             raise FileExistsError(f"something is mapped or reserved in [{first:#x}, {last:#x}]")
-        _done(status)
+        done(status)
 
     def erase(self, index: int) -> int | None:
         """Remove the whole entry that holds `index`; return its value, or None.
 
         A reserved entry is removed as well, and has no value.
         """
-        status, value = self._ask(Verb.ERASE, key_of("index", index), result=RESULT_VALUE)
-        return value if _found(status) and value != ZERO_WORD else None
+        key = key_of("index", index)
+        status, value = self._calls.ask(Verb.ERASE, key, results=(RESULT_VALUE,))
+        return value if found(status) and value != ZERO else None
 
     def allocate(
-        self, low: int, high: int, size: int, value: int | None, from_top: bool = False
+        self,
+        low: int,
+        high: int,
+        size: int,
+        value: int | None,
+        from_top: bool = False,
+        *,
+        align_mask: int = 0,
+        align_offset: int = 0,
     ) -> int | None:
         """Find `size` free keys inside [low, high] and map them to `value`, in one step.
 
-        Return the start, the lowest one (the highest, if `from_top`), or None if nothing fits.
-        A value of None reserves them.
+        Return the start, the lowest one (the highest, if `from_top`), or None if nothing fits. A
+        value of None reserves them. Alignment is that of `empty_area`.
         """
-        self._needs_gaps()
-        low, high = range_of(low, high, "low", "high")
-        arguments = (low, high, size_of(size), content_of(value), int(bool(from_top)))
-        status, start = self._ask(Verb.ALLOCATE, *arguments, result=RESULT_FIRST)
-        return start if _found(status) else None
+        self._calls.need_gaps()
+        window = (*range_of(low, high, "low", "high"), size_of(size))
+        aligned = (mask_of(align_mask), key_of("align_offset", align_offset))
+        flags = (FROM_TOP if from_top else 0) | ALIGNED
+        status, start = self._calls.ask(
+            Verb.ALLOCATE,
+            *window,
+            content_of(value),
+            flags,
+            results=(RESULT_FIRST,),
+            aligned=aligned,
+        )
+        return start if found(status) else None
+
+    def cyclic(self, low: int = 0, high: int = MAX) -> Cyclic:
+        """Return an allocator that goes on from where it stopped, around [low, high]."""
+        self._calls.need_gaps()
+        return Cyclic(self._calls, *range_of(low, high, "low", "high"))
 
     def clear(self) -> None:
         """Remove everything with one store."""
-        _done(self._ask(Verb.CLEAR)[0])
+        done(self._calls.ask(Verb.CLEAR)[0])
 
-    def copy(self) -> "MapleTree":
-        """Return a tree with the same entries: those of one instant."""
-        twin = MapleTree(self._gaps, arena=self._arena)
-        twin._build(self._snapshot())
+    def copy(self, into: "MapleTree | None" = None) -> "MapleTree":
+        """Return a tree with the same entries, those of one instant: a new one, or `into`.
+
+        Node by node; writers of this tree wait meanwhile, readers do not. `into` must be empty
+        (else FileExistsError), of the same arena, and track gaps if this one does (ValueError).
+        """
+        twin = into or MapleTree(self._calls.gaps, arena=self._calls.arena)
+        if twin._calls.arena is not self._calls.arena or twin._calls.gaps != self._calls.gaps:
+            raise ValueError("into must be a tree of the same arena, with gaps if this has them")
+        (status,) = twin._calls.ask(Verb.COPY, self._block)
+        if status == Status.EXISTS:
+            raise FileExistsError("the tree to copy into is not empty")
+        done(status)
         return twin
 
     def build(self, entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> None:
@@ -257,39 +281,26 @@ class MapleTree:
 
         FileExistsError if the tree is not empty; much faster than storing one by one.
         """
-        self._build(rows_of(entries))
-
-    def _build(self, rows: npt.NDArray[np.uint64]) -> None:
+        rows = rows_of(entries)
         if len(rows) == 0:
             return
-        words = self._arena.words
-        source = (rows.ctypes.data - words.ctypes.data) // WORD_BYTES
-        status = self._ask(Verb.BUILD, source & MAX, len(rows))[0]
+        source = (rows.ctypes.data - self._calls.words.ctypes.data) // WORD_BYTES
+        (status,) = self._calls.ask(Verb.BUILD, source & MAX, len(rows))
         if status == Status.EXISTS:
             raise FileExistsError("the tree is not empty")
-        _done(status)
-
-    def _snapshot(self) -> npt.NDArray[np.uint64]:
-        """Return the entries of one instant, as rows of uint64."""
-        room = len(self) + 64
-        while True:
-            rows = np.empty((room, 3), np.uint64)
-            with self._arena.seated() as slot:
-                count = int(snapshot(self._arena.words, self._block, slot, rows))
-            if count < 0:
-                raise RuntimeError("the tree cannot be used: its lock is broken")
-            if count <= room:
-                return rows[:count]
-            room = count + 64
+        done(status)
 
     # -- what it is ------------------------------------------------------------------------
 
     def __len__(self) -> int:
         """How many ranges are taken: entries, reserved ones among them."""
-        return int(self._arena.words[self._block + TREE_COUNT])
+        return int(self._calls.words[self._block + TREE_COUNT])
 
     def __iter__(self) -> Iterator[Entry]:
         return self.items()
+
+    def __contains__(self, index: int) -> bool:
+        return self.load(index) is not None
 
     def __repr__(self) -> str:
         return f"<MapleTree of {len(self):,} entries, height {self.height}>"
@@ -297,24 +308,24 @@ class MapleTree:
     @property
     def height(self) -> int:
         """Levels of nodes; 0 when empty."""
-        return int(self._arena.words[self._block + TREE_HEIGHT])
+        return int(self._calls.words[self._block + TREE_HEIGHT])
 
     @property
     def nodes(self) -> int:
         """Live nodes, leaves and inner."""
-        words = self._arena.words
+        words = self._calls.words
         return int(words[self._block + TREE_LEAVES]) + int(words[self._block + TREE_INNERS])
 
     @property
     def bytes(self) -> int:
         """Memory of the live nodes."""
-        words = self._arena.words
+        words = self._calls.words
         leaves = int(words[self._block + TREE_LEAVES]) * LEAF_WORDS
         return (leaves + int(words[self._block + TREE_INNERS]) * INNER_WORDS) * WORD_BYTES
 
     def stats(self) -> dict[str, Any]:
         """Return figures of the tree and, under "arena", of the arena that it shares."""
-        words, tree = self._arena.words, self._block
+        words, tree = self._calls.words, self._block
         return {
             "entries": len(self),
             "height": self.height,
@@ -325,26 +336,38 @@ class MapleTree:
             "splits": int(words[tree + STAT_SPLIT]),
             "merges": int(words[tree + STAT_MERGE]),
             "spanning_stores": int(words[tree + STAT_SPANNING]),
-            "arena": self._arena.accounting()._asdict(),
+            "arena": self._calls.arena.accounting()._asdict(),
         }
 
     def check(self) -> str | None:
         """Walk the whole tree under the lock; return the first broken invariant, or None."""
-        status, key = self._ask(Verb.CHECK, 0, ALL, result=RESULT_FIRST)
+        status, key = self._calls.ask(Verb.CHECK, 0, ALL, results=(RESULT_FIRST,))
         if status == Invariant.ALL_HOLD:
             return None
         return f"{Invariant(status).name} at key {key:#x}"
 
     def dump(self) -> str:
         """Return every node as text; for a tree that nobody changes meanwhile."""
-        return "\n".join(dump_lines(self._arena.words, self._block))
+        return "\n".join(dump_lines(self._calls.words, self._block))
 
     def close(self) -> None:
-        """Clear the tree and give its block back; it must not be used afterwards."""
-        if self._tree is not None:
-            self.clear()
-            self._arena.close_tree(self._tree)
-            self._tree = None
+        """Destroy the tree: clear it and give its block back; it must not be used afterwards.
+
+        Reads that are under way in other threads end safely, and raise ValueError. Writes must
+        have ended.
+        """
+        self._calls.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def __del__(self) -> None:
         # Interpreter shutdown may have taken anything away already.
@@ -356,86 +379,4 @@ class MapleTree:
     @property
     def _block(self) -> int:
         """Word index of the tree's block."""
-        if self._tree is None:
-            raise ValueError("the tree is closed")
-        return self._tree
-
-    # -- calls -----------------------------------------------------------------------------
-
-    def _ask(self, verb: Verb, *arguments: int, result: int = RESULT_VALUE) -> tuple[int, int]:
-        """Call an entry point; return its answer and one result word."""
-        words = self._arena.words
-        address = self._address(verb)
-        numbers = _five(*arguments)
-        while True:
-            with self._arena.seated() as slot:
-                status = int(_invoke(words, address, self._block, slot, verb.reads, *numbers))
-                answer = int(words[slot + result])
-            if status != Status.BACKLOG or verb.reads:
-                return status, answer
-            time.sleep(BACKLOG_PAUSE_S)  # readers hold what must be freed first
-
-    def _entry(self, verb: Verb, *arguments: int) -> Entry | None:
-        words = self._arena.words
-        with self._arena.seated() as slot:
-            numbers = _five(*arguments)
-            status = int(_invoke(words, self._address(verb), self._block, slot, True, *numbers))
-            if not _found(status):
-                return None
-            first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
-        return first, last, _sound(value)
-
-    def _address(self, verb: Verb) -> int:
-        if verb in STRUCTURE.helpers and verb not in self._offered:
-            self._arena.offer(self._block, STRUCTURE, (verb,))
-            self._offered.add(verb)
-        return STRUCTURE.entries[verb].address
-
-    def _needs_gaps(self) -> None:
-        if not self._gaps:
-            raise ValueError("this tree does not track gaps: make it with gaps=True")
-
-
-@driver
-def _invoke(words, address, tree, slot, pin, a, b, c, d, e):  # type: ignore[no-untyped-def]
-    """Call one entry point, pinned if it reads."""
-    words = borrowed(words)
-    if not pin:
-        return entry_call(words, address, tree, slot, a, b, c, d, e)
-    epoch_pin(words, slot)
-    status = entry_call(words, address, tree, slot, a, b, c, d, e)
-    epoch_unpin(words, slot)
-    return status
-
-
-ZERO = np.uint64(0)
-
-
-def _five(*arguments: int) -> list[Any]:
-    """Return the arguments of an entry point as five uint64 (a plain int would be int64)."""
-    return [np.uint64(argument) for argument in arguments] + [ZERO] * (5 - len(arguments))
-
-
-def _value(word: int) -> int | None:
-    return _sound(word) or None
-
-
-def _sound(word: int) -> int:
-    """Return `word`, unless it can be no value."""
-    if word & RESERVED_BIT:
-        raise RuntimeError(f"a read met the reserved word {word:#x}: the tree is damaged")
-    return word
-
-
-def _found(status: int) -> bool:
-    if status == Status.NOT_FOUND:
-        return False
-    _done(status)
-    return True
-
-
-def _done(status: int) -> None:
-    if status == Status.ARENA_FULL:
-        raise MemoryError("the arena is full; the tree is unchanged")
-    if status != Status.OK:
-        raise RuntimeError(f"the tree cannot be used: {Status(status).name}")
+        return self._calls.block

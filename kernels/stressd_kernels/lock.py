@@ -54,7 +54,8 @@ STATUS_BROKEN = np.uint64(Status.BROKEN)
 def lock_take(words, at):
     """Take the lock word words[at]; return OK, BROKEN or STOPPED.
 
-    The caller is not pinned (E). Order: a tree's lock, then the arena's; never two trees.
+    The caller is not pinned (E). Order: a tree's lock, then the arena's. Two trees' only by a
+    copy, the one whose block comes first before the other.
     """
     if compare_exchange(words, at, FREE, HELD, "W1") == FREE:  # pairs with W2 (lock_give)
         return OK

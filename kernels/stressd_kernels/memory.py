@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stressd_kernels.arena import (
     INNER_CACHED,
     LEAF_CACHED,
+    LEAF_NEED,
     NODES_FREED,
     NODES_RETIRED,
     NODES_TAKEN,
@@ -30,6 +31,7 @@ from stressd_kernels.layout import (
     ARENA_INNER_FREE,
     ARENA_LEAF_FREE,
     ARENA_NEXT,
+    ARENA_SPARED,
     ARENA_WORDS_MAX,
     CHECKS,
     CHUNK_WORDS,
@@ -39,6 +41,7 @@ from stressd_kernels.layout import (
     HEADER_BACKLOG_MAX,
     HEADER_INNER_STACK,
     HEADER_LAYOUT,
+    HEADER_LEAF_NEED,
     HEADER_LEAF_STACK,
     HEADER_MAGIC,
     HEADER_POISON,
@@ -134,6 +137,7 @@ class Arena:
         words[HEADER_LAYOUT] = LAYOUT_VERSION
         words[HEADER_WORDS] = end
         words[HEADER_POISON] = int(poison)
+        words[HEADER_LEAF_NEED] = LEAF_NEED
         words[HEADER_LEAF_STACK] = leaf_stack
         words[HEADER_INNER_STACK] = inner_stack
         words[HEADER_BACKLOG_MAX] = backlog
@@ -216,6 +220,22 @@ class Arena:
     def go_on(self) -> None:
         """Take `stop` back."""
         self.words[CONTROL] = 0
+
+    @contextlib.contextmanager
+    def failing(self, after: int = 0) -> Iterator[None]:
+        """Let nodes run out inside a `with` block: `after` reservations succeed, later ones fail.
+
+        Each write reserves once, before it begins; a bulk build and a copy again before each
+        node. What fails raises MemoryError and leaves its tree as it was. Not to be nested.
+        """
+        if self.words[HEADER_LEAF_NEED] == UMAX:
+            raise RuntimeError("the arena is failing already")
+        self.words[ARENA_SPARED] = after
+        self.words[HEADER_LEAF_NEED] = UMAX
+        try:
+            yield
+        finally:
+            self.words[HEADER_LEAF_NEED] = LEAF_NEED
 
     def epoch(self) -> tuple[int, int, int]:
         """Return (epoch, lag of the oldest pinned slot in epochs, pinned slots)."""

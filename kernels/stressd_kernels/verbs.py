@@ -7,23 +7,37 @@ tree, never a structure.
     verb            arguments a .. e                                answer
     LOAD            index                                           the value word (0: NULL)
     FIND            index, last                                     OK + RESULT_*, NOT_FOUND
+    FIND_REV        index, first                                    OK + RESULT_*, NOT_FOUND
     NEXT, PREV      index                                           OK + RESULT_*, NOT_FOUND
     SCAN            first, last, limit, word index of the output    number of entries
+    WALK            index                                           OK + RESULT_*: the range that
+                                                                    holds it, NULL and ZERO too
+    SEEK            as FIND, and sees ZERO                          as FIND
+    SEEK_REV        as FIND_REV, and sees ZERO                      as FIND_REV
     GAP_UP, _DOWN   low, high, size, align mask, align offset       OK + RESULT_FIRST, _VERSION;
                                                                     NOT_FOUND; RETRY
     GAP_*_LOCKED    the same                                        the same, never RETRY
-    STORE           first, last, value (0 erases the range)         OK + RESULT_VERSION, ...
+    STORE           first, last, value (0 erases the range)         OK, ARENA_FULL, BACKLOG, ...
     INSERT          first, last, value                              the same, EXISTS
     ERASE           index                                           OK + RESULT_*, NOT_FOUND
-    ALLOCATE        low, high, size, value, from_top                OK + RESULT_FIRST, NOT_FOUND
+    ALLOCATE        low, high, size, value, flags: 1 from the top,  OK + RESULT_FIRST, NOT_FOUND
+                    2 aligned as the slot's ASK_MASK, ASK_OFFSET
+    ALLOCATE_CYCLIC low, high, size, value, word index of where it  OK + RESULT_FIRST, NOT_FOUND;
+                    stopped (maple/allocate.py)                     RESULT_VALUE: 1 if it wrapped
     CLEAR           -                                               OK
     CHECK           key to start at, most leaves to visit           0 or an Invariant;
                                                                     RESULT_FIRST: go on there,
                                                                     RESULT_VALUE: 1 when done
     BUILD           word index of the input, entries                OK, ARENA_FULL, EXISTS
+    COPY            word index of the source's block                the same, UNSUPPORTED if the
+                                                                    flags differ; RESULT_VALUE:
+                                                                    the version that was copied
     REBUILD         for the structure's own writes, called through their addresses because they
     RESERVE         are large and would otherwise be compiled into each: first, last, value;
     COLLECT         nothing; how many nodes to free beyond the usual
+
+A value is 1 .. 2**63 - 1, or ZERO to reserve. RESULT_VERSION is the version after a write, or
+the one that it left as it was; reads that compare versions leave theirs.
 
 Verbs up to GAP_DOWN read: the caller is pinned. All others may wait: the caller is not.
 """
@@ -35,7 +49,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from stressd_kernels.door import Entry, entry_call, kernel_inline
-from stressd_kernels.layout import TREE_ENTRIES_AT
+from stressd_kernels.layout import LINE_WORDS, TREE_ENTRIES_AT
 from stressd_kernels.status import Status
 
 UNSUPPORTED = np.uint64(Status.UNSUPPORTED)
@@ -46,28 +60,37 @@ class Verb(IntEnum):
 
     LOAD = 0
     FIND = 1
-    NEXT = 2
-    PREV = 3
-    SCAN = 4
-    GAP_UP = 5
-    GAP_DOWN = 6
-    GAP_UP_LOCKED = 7
-    GAP_DOWN_LOCKED = 8
-    STORE = 9
-    INSERT = 10
-    ERASE = 11
-    ALLOCATE = 12
-    CLEAR = 13
-    CHECK = 14
-    BUILD = 15
-    REBUILD = 16
-    RESERVE = 17
-    COLLECT = 18
+    FIND_REV = 2
+    NEXT = 3
+    PREV = 4
+    SCAN = 5
+    WALK = 6
+    SEEK = 7
+    SEEK_REV = 8
+    GAP_UP = 9
+    GAP_DOWN = 10
+    GAP_UP_LOCKED = 11
+    GAP_DOWN_LOCKED = 12
+    STORE = 13
+    INSERT = 14
+    ERASE = 15
+    ALLOCATE = 16
+    ALLOCATE_CYCLIC = 17
+    CLEAR = 18
+    CHECK = 19
+    BUILD = 20
+    COPY = 21
+    REBUILD = 22
+    RESERVE = 23
+    COLLECT = 24
 
     @property
     def reads(self) -> bool:
         """Whether the caller must be pinned (and must not be, otherwise)."""
         return self <= Verb.GAP_DOWN
+
+
+assert len(Verb) <= 2 * LINE_WORDS, "the tree's block has two lines for addresses"
 
 
 class Structure(NamedTuple):

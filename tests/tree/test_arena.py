@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from stressd_kernels import Arena, MapleTree
+from stressd_kernels.calls import five, invoke
 from stressd_kernels.epoch import announce_of
 from stressd_kernels.layout import EPOCH_GLOBAL, TREE_LOCK, TREE_ROOT
-from stressd_kernels.library import _five, _invoke
 from stressd_kernels.lock import BROKEN
 from stressd_kernels.refs import NODE_MASK
 from stressd_kernels.status import POISON, Status
@@ -194,14 +194,14 @@ def test_a_broken_tree_says_so() -> None:
     arena = Arena(TINY)
     tree = MapleTree(arena=arena)
     tree.store(1, 1, 7)
-    arena.words[tree._tree + TREE_LOCK] = BROKEN
+    arena.words[tree._block + TREE_LOCK] = BROKEN
     assert tree.load(1) == 7
     assert list(tree.items()) == [(1, 1, 7)]
     assert tree.check() is not None
     for use in (lambda: tree.store(2, 2, 1), tree.clear, tree.copy):
         with pytest.raises(RuntimeError, match=r"(?i)broken"):
             use()
-    arena.words[tree._tree + TREE_LOCK] = 0  # so that it can be closed
+    arena.words[tree._block + TREE_LOCK] = 0  # so that it can be closed
 
 
 def test_stats_agree_with_the_properties() -> None:
@@ -252,13 +252,13 @@ def store_again(arena: Arena, tree: MapleTree, slot: int, number: int) -> Status
     """Change the only leaf of `tree`, without waiting; return what the entry answered."""
     last = 20 + number % 2
     return Status(
-        _invoke(
+        invoke(
             arena.words,
-            tree._address(Verb.STORE),
+            tree._calls.address(Verb.STORE),
             tree._block,
             slot,
             False,
-            *_five(20, last, 0 if number % 4 < 2 else 7),
+            *five(20, last, 0 if number % 4 < 2 else 7),
         )
     )
 

@@ -34,7 +34,7 @@ class Ground:
     def __init__(self, cells: int, writers: int) -> None:
         self.arena = Arena(64 << 20, poison=True)
         self.tree = MapleTree(arena=self.arena)
-        self.block = self.tree._tree
+        self.block = self.tree._block
         self.cells = np.uint64(cells)
         self.seats = [self.arena.seat() for _ in range(writers + READERS)]
         self.writers, self.readers = self.seats[:writers], self.seats[writers:]

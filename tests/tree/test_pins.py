@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from stressd_kernels import Arena, MapleTree
+from stressd_kernels.calls import invoke
 from stressd_kernels.door import entry, load_relaxed, words_at
 from stressd_kernels.epoch import announce_of
-from stressd_kernels.library import _invoke
 
 ZEROS = [np.uint64(0)] * 5
 
@@ -22,7 +22,7 @@ def test_a_read_is_pinned_while_it_runs_and_not_after() -> None:
     """The entry itself looks at its caller's announcement."""
     arena = Arena(4 << 20)
     with arena.seated() as slot:
-        reading = _invoke(arena.words, announced.address, 0, slot, True, *ZEROS)
+        reading = invoke(arena.words, announced.address, 0, slot, True, *ZEROS)
         epoch, _, pinned = arena.epoch()
         assert reading == epoch * 2 + 1
         assert pinned == 0
@@ -32,7 +32,7 @@ def test_a_write_is_not_pinned() -> None:
     """A write may wait for readers to leave: pinned itself, it would wait for ever."""
     arena = Arena(4 << 20)
     with arena.seated() as slot:
-        assert _invoke(arena.words, announced.address, 0, slot, False, *ZEROS) == 0
+        assert invoke(arena.words, announced.address, 0, slot, False, *ZEROS) == 0
 
 
 def test_an_iteration_holds_no_pin_between_its_steps() -> None:

@@ -2,6 +2,7 @@
 
 node      what a node is, and the invariants
 search    look-ups of readers             gaps     gap search of readers
+ranges    what a cursor sees              allocate gaps found and taken
 scan      many entries at a time
 walk      the writer's path               edit     writes inside one leaf
 rebuild   writes that touch several       pack     cutting a buffer into nodes
@@ -19,9 +20,13 @@ STRUCTURE = Structure(
     {
         Verb.LOAD: entries.load,
         Verb.FIND: entries.find,
+        Verb.FIND_REV: entries.find_reverse,
         Verb.NEXT: entries.following,
         Verb.PREV: entries.previous,
         Verb.SCAN: entries.scan,
+        Verb.WALK: entries.walk_to,
+        Verb.SEEK: entries.seek,
+        Verb.SEEK_REV: entries.seek_reverse,
         Verb.GAP_UP: entries.gap_upward,
         Verb.GAP_DOWN: entries.gap_downward,
         Verb.GAP_UP_LOCKED: entries.gap_upward_locked,
@@ -30,9 +35,11 @@ STRUCTURE = Structure(
         Verb.INSERT: entries.insert,
         Verb.ERASE: entries.erase,
         Verb.ALLOCATE: entries.allocate,
+        Verb.ALLOCATE_CYCLIC: entries.allocate_cyclic,
         Verb.CLEAR: entries.clear,
         Verb.CHECK: entries.check,
         Verb.BUILD: entries.build,
+        Verb.COPY: entries.copy,
         Verb.REBUILD: entries.rebuild_any,
         Verb.RESERVE: entries.reserve,
         Verb.COLLECT: entries.collect,
@@ -42,7 +49,9 @@ STRUCTURE = Structure(
         Verb.INSERT: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
         Verb.ERASE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
         Verb.ALLOCATE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
+        Verb.ALLOCATE_CYCLIC: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
         Verb.CLEAR: (Verb.RESERVE, Verb.COLLECT),
         Verb.BUILD: (Verb.RESERVE, Verb.COLLECT),
+        Verb.COPY: (Verb.RESERVE, Verb.COLLECT),
     },
 )

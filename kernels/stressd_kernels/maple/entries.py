@@ -7,18 +7,26 @@ between taking the lock and giving it back.
 
 import numpy as np
 
-from stressd_kernels.arena import ARENA_FULL, arena_is_ready, arena_reserve, takes_begin, takes_end
+from stressd_kernels.arena import (
+    ARENA_FULL,
+    arena_is_ready,
+    arena_refuses,
+    arena_reserve,
+    takes_begin,
+    takes_end,
+)
 from stressd_kernels.door import CHECKING, entry, kernel_inline, load_relaxed, words_at
 from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import (
-    RESULT_FIRST,
-    RESULT_LAST,
+    RESULT_VERSION,
     TREE_COUNT,
+    TREE_FLAGS,
     TREE_HEIGHT,
     TREE_INNERS,
     TREE_LEAVES,
     TREE_LOCK,
     TREE_ROOT,
+    TREE_VERSION,
     U0,
 )
 from stressd_kernels.limbo import (
@@ -31,16 +39,20 @@ from stressd_kernels.limbo import (
     limbo_squeeze,
 )
 from stressd_kernels.lock import OK, lock_give, lock_take
+from stressd_kernels.maple.allocate import allocate_locked, cyclic_locked
 from stressd_kernels.maple.build import build_locked
 from stressd_kernels.maple.check import Invariant, check_from
+from stressd_kernels.maple.copy import copy_locked, locks_give, locks_take
 from stressd_kernels.maple.edit import erase_locked, store_locked
 from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
 from stressd_kernels.maple.publish import publish
+from stressd_kernels.maple.ranges import tree_seek, tree_seek_rev, tree_walk
 from stressd_kernels.maple.rebuild import rebuild
 from stressd_kernels.maple.scan import tree_scan
 from stressd_kernels.maple.search import (
     is_taken,
     tree_find,
+    tree_find_rev,
     tree_load,
     tree_next,
     tree_prev,
@@ -50,6 +62,7 @@ from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb, structure_call
 
 EXISTS = np.uint64(Status.EXISTS)
+UNSUPPORTED = np.uint64(Status.UNSUPPORTED)
 UNKNOWN = np.uint64(Invariant.UNKNOWN)
 RESERVE = int(Verb.RESERVE)
 COLLECT = int(Verb.COLLECT)
@@ -70,6 +83,12 @@ def find(base, tree, slot, a, b, c, d, e):
 
 
 @entry
+def find_reverse(base, tree, slot, a, b, c, d, e):
+    """FIND_REV: the last entry that begins at or before key a and ends at or after b."""
+    return tree_find_rev(words_at(base), tree, slot, a, b)
+
+
+@entry
 def following(base, tree, slot, a, b, c, d, e):
     """NEXT: the first entry after the one that holds key a."""
     return tree_next(words_at(base), tree, slot, a)
@@ -85,6 +104,24 @@ def previous(base, tree, slot, a, b, c, d, e):
 def scan(base, tree, slot, a, b, c, d, e):
     """SCAN: up to c entries that meet [a, b], three words each, to word index d."""
     return np.uint64(tree_scan(words_at(base), tree, a, b, np.int64(c), np.int64(d)))
+
+
+@entry
+def walk_to(base, tree, slot, a, b, c, d, e):
+    """WALK: the range that holds key a, whatever it is."""
+    return tree_walk(words_at(base), tree, slot, a)
+
+
+@entry
+def seek(base, tree, slot, a, b, c, d, e):
+    """SEEK: as FIND, reserved entries too."""
+    return tree_seek(words_at(base), tree, slot, a, b)
+
+
+@entry
+def seek_reverse(base, tree, slot, a, b, c, d, e):
+    """SEEK_REV: as FIND_REV, reserved entries too."""
+    return tree_seek_rev(words_at(base), tree, slot, a, b)
 
 
 @entry
@@ -124,6 +161,8 @@ def write_end(words, tree, slot, status, extra):
     """Give the lock back, collect some garbage if it is due and `extra` nodes; pass `status` on."""
     if CHECKING and extra == U0:  # building and clearing take, or give, any number
         status = takes_end(words, slot, status)
+    if status != OK:
+        words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)  # as it was
     hold_end(words, tree, slot)
     if extra != U0 or limbo_is_due(words, slot):
         structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
@@ -188,16 +227,23 @@ def erase(base, tree, slot, a, b, c, d, e):
 
 @entry
 def allocate(base, tree, slot, a, b, c, d, e):
-    """ALLOCATE: find c free keys in [a, b], from the top if e, and map them to value d."""
+    """ALLOCATE: find c free keys in [a, b], as flags e say, and map them to value d."""
     words = words_at(base)
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
-    ask(words, slot, a, b, c, U0, U0)
-    status = gap_down(words, tree, slot) if e != U0 else gap_up(words, tree, slot)
-    if status == OK:
-        last = words[slot + RESULT_LAST]
-        status = store_locked(words, tree, slot, words[slot + RESULT_FIRST], last, d)
+    status = allocate_locked(words, tree, slot, (a, b, c), d, e)
+    return write_end(words, tree, slot, status, U0)
+
+
+@entry
+def allocate_cyclic(base, tree, slot, a, b, c, d, e):
+    """ALLOCATE_CYCLIC: find c free keys in [a, b] from where words[e] says, and map them to d."""
+    words = words_at(base)
+    status = write_begin(words, tree, slot)
+    if status != OK:
+        return status
+    status = cyclic_locked(words, tree, slot, (a, b, c), d, e)
     return write_end(words, tree, slot, status, U0)
 
 
@@ -217,6 +263,7 @@ def clear(base, tree, slot, a, b, c, d, e):
         status = hold_begin(words, tree, slot)
     if status != OK:
         return status
+    words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
     root = load_relaxed(words, tree + TREE_ROOT)
     if root != NO_REF:
@@ -254,6 +301,29 @@ def build(base, tree, slot, a, b, c, d, e):
 
 
 @entry
+def copy(base, tree, slot, a, b, c, d, e):
+    """COPY: make this empty tree what the tree at word index a is, node by node."""
+    words = words_at(base)
+    source = np.int64(a)
+    if source == tree:
+        return EXISTS
+    if words[source + TREE_FLAGS] != words[tree + TREE_FLAGS]:
+        return UNSUPPORTED
+    status = OK
+    if not (arena_is_ready(words, slot) and limbo_is_ready(words, slot)):
+        status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
+    if status == OK:
+        status = locks_take(words, source, tree)
+    if status != OK:
+        return status
+    status = copy_locked(words, source, tree, slot)
+    nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
+    locks_give(words, source, tree)
+    structure_call(words, COLLECT, tree, slot, nodes, U0, U0, U0, U0)
+    return status
+
+
+@entry
 def rebuild_any(base, tree, slot, a, b, c, d, e):
     """REBUILD: map [a, b] to value c whatever that takes; the caller holds the lock."""
     return rebuild(words_at(base), tree, slot, a, b, c)
@@ -264,6 +334,8 @@ def reserve(base, tree, slot, a, b, c, d, e):
     """RESERVE: make sure of what a write may need, in nodes and in limbo; OK or why not."""
     words = words_at(base)
     status = limbo_room(words, slot)
+    if status == OK:
+        status = arena_refuses(words)
     if status == OK:
         status = arena_reserve(words, slot)
         if status == ARENA_FULL:

@@ -38,6 +38,11 @@ from stressd_kernels.door import (
 )
 from stressd_kernels.lanes import lanes_at_least, lanes_below, lanes_null_fit
 from stressd_kernels.layout import (
+    ASK_HIGH,
+    ASK_LOW,
+    ASK_MASK,
+    ASK_OFFSET,
+    ASK_SIZE,
     RESULT_FIRST,
     RESULT_LAST,
     RESULT_TRIES,
@@ -58,13 +63,6 @@ RETRY = np.uint64(Status.RETRY)
 CORRUPT = np.uint64(Status.CORRUPT)
 TRIES = 3
 STEPS_MAX = 1 << 31  # nodes one search may visit before the tree counts as damaged
-
-# the question, in the caller's slot block behind the results
-ASK_LOW = RESULT_FIRST + 8
-ASK_HIGH = RESULT_FIRST + 9
-ASK_SIZE = RESULT_FIRST + 10
-ASK_MASK = RESULT_FIRST + 11
-ASK_OFFSET = RESULT_FIRST + 12
 
 
 @kernel_inline

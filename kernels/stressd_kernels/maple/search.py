@@ -5,8 +5,8 @@ retries. Argument that a load is linearizable: the root is current when it is re
 and L2 (node.py) a node that is reached covers the key for as long as it is linked, so each
 node on the way was part of the tree at some instant after the previous one was read; the value
 is the map's at the last of these instants, which lies inside the operation. `find` needs one
-leaf only (N2) and is as strict. `next` and `prev` may need two: they compare the version
-around both (V1, V2) and after three tries answer all the same, marked loose.
+leaf only (N2) and is as strict. `next`, `prev` and `find_rev` may need two: they compare the
+version around both (V1, V2) and after three tries answer all the same, marked loose.
 
 Reserved entries (ZERO) hold their place and read as nothing: each of these passes over them. A
 leaf's pattern of them is as fixed as that of its NULLs (L2), so inside one leaf nothing changes.
@@ -259,7 +259,7 @@ def tree_prev(words, tree, result, key):
         status = before_in(words, leaf, low, high, lanes_below(words, leaf, key), result)
         if status == OK or low == U0:
             return status
-        status = tree_last(words, tree, result, low - U1)
+        status = tree_last(words, tree, result, low - U1, U0)
         fence_acquire("V2")  # pairs with P2 (publish)
         if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
             return status
@@ -268,20 +268,60 @@ def tree_prev(words, tree, result, key):
     while status == OK and words[result + RESULT_LAST] >= key:
         if words[result + RESULT_FIRST] == U0:
             return NOT_FOUND
-        status = tree_last(words, tree, result, words[result + RESULT_FIRST] - U1)
+        status = tree_last(words, tree, result, words[result + RESULT_FIRST] - U1, U0)
     return status
 
 
 @kernel
-def tree_last(words, tree, result, key):
-    """Leave the last entry that begins at or before `key`; OK or NOT_FOUND."""
+def tree_find_rev(words, tree, result, key, first):
+    """Leave the last entry that begins at or before `key` and ends at or after `first`.
+
+    return  OK or NOT_FOUND; RESULT_TRIES is CROSSING_TRIES if the answer is loose, as for prev
+    """
+    words[result + RESULT_TRIES] = U0
+    leaf, low, high = leaf_of(words, tree, key)
+    if leaf == NO_LEAF:
+        return NOT_FOUND
+    status = before_in(words, leaf, low, high, lanes_below(words, leaf, key) + 1, result)
+    if status != OK:
+        return NOT_FOUND if low <= first else find_before(words, tree, result, key, first)
+    return OK if words[result + RESULT_LAST] >= first else NOT_FOUND
+
+
+@kernel
+def find_before(words, tree, result, key, first):
+    """Do what tree_find_rev does where the leaf of `key` has nothing at or before it."""
+    status = NOT_FOUND
+    for attempt in range(CROSSING_TRIES):
+        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
+        words[result + RESULT_TRIES] = np.uint64(attempt)
+        words[result + RESULT_VERSION] = version
+        status = tree_last(words, tree, result, key, first)
+        fence_acquire("V2")  # pairs with P2 (publish)
+        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+            return status
+        pause()
+    words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
+    return status
+
+
+@kernel
+def tree_last(words, tree, result, key, first):
+    """Leave the last entry that begins at or before `key`, looking at leaf after leaf.
+
+    return  OK; NOT_FOUND if there is none, or if it ends before `first`
+
+    Each leaf is of another instant: the caller compares versions, or answers loosely.
+    """
     while True:
         leaf, low, high = leaf_of(words, tree, key)
         if leaf == NO_LEAF:
             return NOT_FOUND
-        status = before_in(words, leaf, low, high, lanes_below(words, leaf, key) + 1, result)
-        if status == OK or low == U0:
-            return status
+        place = lanes_below(words, leaf, key) + 1
+        if before_in(words, leaf, low, high, place, result) == OK:
+            return OK if words[result + RESULT_LAST] >= first else NOT_FOUND
+        if low <= first:
+            return NOT_FOUND
         key = low - U1
 
 

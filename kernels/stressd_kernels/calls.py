@@ -1,0 +1,162 @@
+"""Calling a tree's entry points from Python: a seat, a pin, five numbers, and what came of it.
+
+Every call claims a slot of the arena, runs one compiled entry point without the GIL, and gives
+the slot back, so a tree that nobody is calling holds nothing up. The results of a call stand in
+its slot and are read before that is given back.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from stressd_kernels.arguments import Entry
+from stressd_kernels.door import borrowed, driver, entry_call
+from stressd_kernels.epoch import epoch_pin, epoch_unpin
+from stressd_kernels.layout import (
+    ASK_MASK,
+    ASK_OFFSET,
+    RESULT_FIRST,
+    RESULT_VALUE,
+    SLOT_WORKER,
+)
+from stressd_kernels.maple import STRUCTURE
+from stressd_kernels.memory import Arena
+from stressd_kernels.status import RESERVED_BIT, Status
+from stressd_kernels.verbs import Verb
+
+BACKLOG_PAUSE_S = 0.0005
+NOTHING = np.uint64(0)
+
+
+class Calls:
+    """One open tree, and how to ask it for any verb.
+
+    Raises ValueError once it is closed; also out of a call that was under way meanwhile, whose
+    answer might be that of another tree in the same block.
+    """
+
+    def __init__(self, arena: Arena, *, gaps: bool) -> None:
+        self.arena = arena
+        self.gaps = gaps
+        self.words = arena.words
+        self._tree: int | None = arena.open_tree(gaps=gaps)
+        self._offered: set[Verb] = set()  # verbs whose helpers stand in its block
+
+    @property
+    def block(self) -> int:
+        """Word index of the tree's block."""
+        if self._tree is None:
+            raise ValueError("the tree is closed")
+        return self._tree
+
+    def require_open(self) -> None:
+        """Raise ValueError if the tree has been closed."""
+        _ = self.block
+
+    def close(self) -> None:
+        """Empty the tree and give its block back; once is enough."""
+        if self._tree is not None:
+            done(self.ask(Verb.CLEAR)[0])
+            tree, self._tree = self._tree, None
+            self.arena.close_tree(tree)
+
+    def ask(
+        self,
+        verb: Verb,
+        *arguments: int,
+        results: tuple[int, ...] = (),
+        aligned: tuple[int, int] | None = None,
+    ) -> tuple[int, ...]:
+        """Call an entry point; return its answer, and the result words that are asked for.
+
+        aligned  mask and offset, for ALLOCATE
+
+        A write waits while readers hold what must be freed first (BACKLOG).
+        """
+        address = self.address(verb)
+        numbers = five(*arguments)
+        while True:
+            with self.arena.seated() as slot:
+                if aligned:
+                    self.words[slot + ASK_MASK], self.words[slot + ASK_OFFSET] = aligned
+                status = int(invoke(self.words, address, self.block, slot, verb.reads, *numbers))
+                answers = [int(self.words[slot + result]) for result in results]
+            if status != Status.BACKLOG or verb.reads:
+                self.require_open()
+                return status, *answers
+            time.sleep(BACKLOG_PAUSE_S)
+
+    def entry(self, verb: Verb, *arguments: int) -> Entry | None:
+        """Call an entry point that answers with an entry; return that, or None."""
+        words = self.words
+        address = self.address(verb)
+        with self.arena.seated() as slot:
+            status = int(invoke(words, address, self.block, slot, verb.reads, *five(*arguments)))
+            first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
+        self.require_open()
+        return (first, last, value) if found(status) else None
+
+    def scan(self, first: int, last: int, limit: int) -> list[Entry]:
+        """Return up to `limit` entries that meet [first, last], ascending."""
+        words = self.words
+        address = self.address(Verb.SCAN)
+        with self.arena.seated() as slot:
+            output = slot + SLOT_WORKER
+            numbers = five(first, last, limit, output)
+            count = int(invoke(words, address, self.block, slot, True, *numbers))
+            rows = words[output : output + 3 * count].reshape(count, 3).tolist()
+        self.require_open()
+        return [(first, last, sound(value)) for first, last, value in rows]
+
+    def address(self, verb: Verb) -> int:
+        """Return the address of an entry point, and see to it that those it calls are there."""
+        if verb in STRUCTURE.helpers and verb not in self._offered:
+            self.arena.offer(self.block, STRUCTURE, (verb,))
+            self._offered.add(verb)
+        return STRUCTURE.entries[verb].address
+
+    def need_gaps(self) -> None:
+        """Raise ValueError if the tree does not track gaps."""
+        if not self.gaps:
+            raise ValueError("this tree does not track gaps: make it with gaps=True")
+
+
+@driver
+def invoke(words, address, tree, slot, pin, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """Call one entry point, pinned if it reads."""
+    words = borrowed(words)
+    if not pin:
+        return entry_call(words, address, tree, slot, a, b, c, d, e)
+    epoch_pin(words, slot)
+    status = entry_call(words, address, tree, slot, a, b, c, d, e)
+    epoch_unpin(words, slot)
+    return status
+
+
+def five(*arguments: int) -> list[Any]:
+    """Return the arguments of an entry point as five uint64 (a plain int would be int64)."""
+    return [np.uint64(argument) for argument in arguments] + [NOTHING] * (5 - len(arguments))
+
+
+def sound(word: int) -> int:
+    """Return `word`, unless it can be no value."""
+    if word & RESERVED_BIT:
+        raise RuntimeError(f"a read met the reserved word {word:#x}: the tree is damaged")
+    return word
+
+
+def found(status: int) -> bool:
+    """Return whether something was found; raise what `done` raises."""
+    if status == Status.NOT_FOUND:
+        return False
+    done(status)
+    return True
+
+
+def done(status: int) -> None:
+    """Raise MemoryError for a full arena, RuntimeError for whatever else is not OK."""
+    if status == Status.ARENA_FULL:
+        raise MemoryError("the arena is full; the tree is unchanged")
+    if status != Status.OK:
+        raise RuntimeError(f"the tree cannot be used: {Status(status).name}")
