@@ -84,14 +84,26 @@ class NaiveTree:
         self._values.clear()
 
     def allocate(
-        self, low: int, high: int, size: int, value: int | None, from_top: bool = False
+        self,
+        low: int,
+        high: int,
+        size: int,
+        value: int | None,
+        from_top: bool = False,
+        *,
+        align_mask: int = 0,
+        align_offset: int = 0,
     ) -> int | None:
         """Find `size` free keys inside [low, high], map them to value, return their start."""
         search = self.empty_area_rev if from_top else self.empty_area
-        start = search(low, high, size)
+        start = search(low, high, size, align_mask, align_offset)
         if start is not None:
             self._put(start, start + size - 1, _content(value))
         return start
+
+    def cyclic(self, low: int = 0, high: int = KEY_MAX) -> NaiveCyclic:
+        """Return an allocator that goes on from where it stopped, around [low, high]."""
+        return NaiveCyclic(self, low, high)
 
     def build(self, entries: Iterable[Entry]) -> None:
         """Fill an empty tree with ascending, disjoint entries."""
@@ -116,6 +128,12 @@ class NaiveTree:
         index, last = _range(index, last, "index")
         entry = self._seen(range(bisect_left(self._lasts, index), len(self)))
         return entry if entry and entry[0] <= last else None
+
+    def find_rev(self, index: int, first: int = 0) -> Entry | None:
+        """Return the last entry that holds index or begins before it, not beyond first."""
+        first, index = _range(first, index)
+        entry = self._seen(range(bisect_right(self._firsts, index) - 1, -1, -1))
+        return entry if entry and entry[1] >= first else None
 
     def next(self, index: int) -> Entry | None:
         """Return the first entry that begins after index."""
@@ -208,6 +226,29 @@ class NaiveTree:
         """Return the position of the entry that holds index."""
         low, high = self._overlapping(index, index)
         return low if low < high else None
+
+
+class NaiveCyclic:
+    """Tries every start from where it stopped upward, then every start of its window."""
+
+    def __init__(self, tree: NaiveTree, low: int, high: int) -> None:
+        self.tree = tree
+        self.low = self.next = low
+        self.high = high
+        self.again = False
+
+    def allocate(self, size: int, value: int | None) -> tuple[int, bool] | None:
+        """Map the next `size` free keys; return the start, and whether the search started over."""
+        wrapped = self.again
+        start = self.tree.allocate(self.next, self.high, size, value)
+        if start is None:
+            wrapped = wrapped or self.next > self.low
+            start = self.tree.allocate(self.low, self.high, size, value)
+        if start is None:
+            return None
+        self.again = start + size - 1 == self.high
+        self.next = self.low if self.again else start + size
+        return start, wrapped
 
 
 def _key(name: str, key: int) -> int:

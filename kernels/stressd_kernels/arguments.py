@@ -80,6 +80,13 @@ def content_of(number: int | None) -> int:
     return ZERO if number is None else value_of(number)
 
 
+def word_of(number: int | None) -> int:
+    """Return the word of a value, of ZERO, or 0 for None: nothing."""
+    if number is None:
+        return 0
+    return ZERO if number == ZERO else value_of(number)
+
+
 def rows_of(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Return entries as contiguous rows, or raise ValueError for the first bad one."""
     if isinstance(entries, np.ndarray):

@@ -26,6 +26,7 @@ from stressd_kernels.arguments import (
 )
 from stressd_kernels.batch import load_batch
 from stressd_kernels.calls import Calls, done, found, sound
+from stressd_kernels.cursor import Cursor
 from stressd_kernels.cyclic import Cyclic
 from stressd_kernels.layout import (
     INNER_WORDS,
@@ -161,6 +162,10 @@ class MapleTree:
             if len(batch) < SCAN_BATCH or batch[-1][1] >= last:
                 return
             first = batch[-1][1] + 1
+
+    def cursor(self, index: int = 0, last: int = MAX) -> Cursor:
+        """Return a cursor that stands at `index` and looks at [index, last]."""
+        return Cursor(self._calls, *range_of(index, last, "index"))
 
     def empty_area(
         self, low: int, high: int, size: int, align_mask: int = 0, align_offset: int = 0

@@ -84,7 +84,7 @@ def test_everything_is_every_entry() -> None:
 def test_drivers_are_found_by_where_they_are_cached() -> None:
     """Those of the benchmark among them, and no kernel that only kernels call."""
     found = dict(everything.drivers())
-    assert {"bench.shape.spacers", "memory._lag", "library._invoke"} <= set(found)
+    assert {"bench.shape.spacers", "memory._lag", "calls.invoke"} <= set(found)
     assert "bench.writes.store_one" not in found
 
 

@@ -20,12 +20,14 @@ CALLS: dict[str, dict[str, Any]] = {
     "erase": {"index": 15},
     "load": {"index": 15},
     "find": {"index": 15, "last": 60},
+    "find_rev": {"index": 35, "first": 0},
     "next": {"index": 15},
     "prev": {"index": 35},
     "items": {"first": 0, "last": 60},
     "empty_area": {"low": 0, "high": 99, "size": 5, "align_mask": 7, "align_offset": 3},
     "empty_area_rev": {"low": 0, "high": 99, "size": 5, "align_mask": 7, "align_offset": 3},
-    "allocate": {"low": 0, "high": 99, "size": 5, "value": 3},
+    "allocate": {"low": 0, "high": 99, "size": 5, "value": 3, "align_mask": 7, "align_offset": 3},
+    "cyclic": {"low": 0, "high": 99},
 }
 KEYS = {"first", "last", "index", "low", "high", "align_mask", "align_offset"}
 REVERSED = {
@@ -33,10 +35,12 @@ REVERSED = {
     "insert": {"first": 60, "last": 59},
     "reserve": {"first": 60, "last": 59},
     "find": {"index": 61, "last": 60},
+    "find_rev": {"index": 59, "first": 60},
     "items": {"first": 60, "last": 59},
     "empty_area": {"low": 60, "high": 59},
     "empty_area_rev": {"low": 60, "high": 59},
     "allocate": {"low": 60, "high": 59},
+    "cyclic": {"low": 60, "high": 59},
 }
 
 
@@ -171,6 +175,6 @@ def test_a_tree_without_gap_tracking_says_so() -> None:
     tree.store(10, 19, 1)
     assert tree.load(15) == 1
     assert tree.check() is None
-    for method in ("empty_area", "empty_area_rev", "allocate"):
+    for method in ("empty_area", "empty_area_rev", "allocate", "cyclic"):
         with pytest.raises(ValueError, match="gaps"):
             call(tree, method)

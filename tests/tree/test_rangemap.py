@@ -37,6 +37,11 @@ class RangeMap(RuleBasedStateMachine):
         super().__init__()
         self.tree = MapleTree()
         self.model = NaiveTree()
+        self.circle_of(0, 0)
+
+    def circle_of(self, low: int, high: int) -> None:
+        """Have tree and model allocate in circles around [low, high] from now on."""
+        self.circle, self.model_circle = self.tree.cyclic(low, high), self.model.cyclic(low, high)
 
     @initialize(
         count=SIZES,
@@ -119,6 +124,9 @@ class RangeMap(RuleBasedStateMachine):
         assert self.tree.load(key) == self.model.load(key)
         assert self.tree.find(key) == self.model.find(key)
         assert self.tree.find(key, last) == self.model.find(key, last)
+        assert self.tree.find_rev(last) == self.model.find_rev(last)
+        assert self.tree.find_rev(last, key) == self.model.find_rev(last, key)
+        assert (key in self.tree) == (self.model.load(key) is not None)
         assert self.tree.next(key) == self.model.next(key)
         assert self.tree.prev(key) == self.model.prev(key)
 
@@ -151,14 +159,33 @@ class RangeMap(RuleBasedStateMachine):
         placed = self.tree.allocate(*window, size, value, from_top=top)
         assert placed == self.model.allocate(*window, size, value, from_top=top)
 
+    @rule(size=SPANS, mask=MASKS, offset=SPANS, value=VALUES, top=st.booleans())
+    def allocate_aligned(self, size: int, mask: int, offset: int, value: int, top: bool) -> None:
+        request, aligned = (0, MAX, size, value, top), {"align_mask": mask, "align_offset": offset}
+        placed = self.tree.allocate(*request, **aligned)
+        assert placed == self.model.allocate(*request, **aligned)
+
+    @rule(start=TOKENS, end=TOKENS)
+    def begin_a_circle(self, start: Token, end: Token) -> None:
+        self.circle_of(*range_of(start, end, 0, self.entries))
+
+    @rule(size=SPANS, value=st.none() | VALUES, times=st.integers(1, 5))
+    def allocate_in_a_circle(self, size: int, value: int | None, times: int) -> None:
+        for _ in range(times):
+            assert self.circle.allocate(size, value) == self.model_circle.allocate(size, value)
+            assert self.circle.next == self.model_circle.next
+
     @rule()
     def go_on_with_a_copy(self) -> None:
         """The copy replaces the original, which is cleared and must not take the copy with it."""
         twin = self.tree.copy()
+        assert twin.nodes == self.tree.nodes
+        assert len(twin) == len(self.tree)
         self.tree.clear()
         assert len(self.tree) == 0
         assert self.tree.check() is None
         self.tree = twin
+        self.circle_of(0, MAX)
 
     @rule(sure=st.integers(0, 9))
     def clear(self, sure: int) -> None:
