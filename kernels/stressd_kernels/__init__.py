@@ -6,23 +6,28 @@ is the library; everything else here serves the daemon. Importing the package im
 compiles nothing; the build (builds.py) is read from STRESSD_BUILD at that moment.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from stressd_kernels.status import ZERO
+
 if TYPE_CHECKING:
+    from stressd_kernels.cursor import Cursor, CursorStatus
     from stressd_kernels.library import MapleTree
     from stressd_kernels.memory import Arena
 
-__all__ = ["Arena", "MapleTree"]
+__all__ = ["ZERO", "Arena", "Cursor", "CursorStatus", "MapleTree"]
+
+HOMES = {
+    "Arena": "memory",
+    "Cursor": "cursor",
+    "CursorStatus": "cursor",
+    "MapleTree": "library",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import the library when it is first asked for: the catalogue of operations needs no numba."""
-    if name == "MapleTree":
-        from stressd_kernels.library import MapleTree
-
-        return MapleTree
-    if name == "Arena":
-        from stressd_kernels.memory import Arena
-
-        return Arena
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)

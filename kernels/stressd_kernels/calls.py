@@ -30,7 +30,7 @@ NOTHING = np.uint64(0)
 
 
 class Calls:
-    """One open tree, and how to ask it for any verb.
+    """One open tree, and how to ask it for any verb; closed when nobody has it any more.
 
     Raises ValueError once it is closed; also out of a call that was under way meanwhile, whose
     answer might be that of another tree in the same block.
@@ -60,6 +60,13 @@ class Calls:
             done(self.ask(Verb.CLEAR)[0])
             tree, self._tree = self._tree, None
             self.arena.close_tree(tree)
+
+    def __del__(self) -> None:
+        # Interpreter shutdown may have taken anything away already.
+        try:
+            self.close()
+        except Exception:
+            return
 
     def ask(
         self,

@@ -374,13 +374,6 @@ class MapleTree:
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        # Interpreter shutdown may have taken anything away already.
-        try:
-            self.close()
-        except Exception:
-            return
-
     @property
     def _block(self) -> int:
         """Word index of the tree's block."""

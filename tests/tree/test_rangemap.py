@@ -8,10 +8,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from stressd_kernels import MapleTree
+from stressd_kernels import ZERO, Cursor, MapleTree
+from stressd_kernels.library import default_arena
 from tests.naive import NaiveTree
+from tests.tree.cursors import NaiveCursor
 from tests.tree.keys import (
     MAX,
+    PAGE,
     REACHES,
     TOKENS,
     VALUES,
@@ -30,18 +33,45 @@ SPANS = st.one_of(
 )
 
 
+CONTENTS = st.one_of(st.none(), st.just(ZERO), VALUES)
+STEPS = ("find", "find_rev", "next", "prev", "walk", "pause", "reset")
+
+
+def overwrite(
+    cursor: Cursor | NaiveCursor, every: int, reach: int, value: int | None
+) -> list[Entry]:
+    """Walk up to 100 entries, and store over every few of them; return what was seen."""
+    seen: list[Entry] = []
+    while len(seen) < 100 and (entry := cursor.find()):
+        seen.append(entry)
+        if len(seen) % every == 0:
+            middle = (entry[0] + entry[1]) // 2
+            cursor.store(value, middle, min(entry[1] + reach * PAGE, MAX))
+    return seen
+
+
 class RangeMap(RuleBasedStateMachine):
     """Every method of the tree beside the same method of the model."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tree = MapleTree()
         self.model = NaiveTree()
-        self.circle_of(0, 0)
+        self.go_on_with(MapleTree())
+
+    def go_on_with(self, tree: MapleTree) -> None:
+        """Test another tree from now on, which holds the same."""
+        self.tree = tree
+        self.circle_of(0, MAX)
+        self.cursor_of(0, MAX)
 
     def circle_of(self, low: int, high: int) -> None:
         """Have tree and model allocate in circles around [low, high] from now on."""
         self.circle, self.model_circle = self.tree.cyclic(low, high), self.model.cyclic(low, high)
+
+    def cursor_of(self, index: int, last: int) -> None:
+        """Have a cursor in tree and model that keeps to [index, last]."""
+        self.cursor = self.tree.cursor(index, last)
+        self.model_cursor = NaiveCursor(self.model, index, last)
 
     @initialize(
         count=SIZES,
@@ -61,7 +91,7 @@ class RangeMap(RuleBasedStateMachine):
         for first, last, value in entries:
             self.tree.store(first, last, value)
         if order == "bulk":
-            self.tree = self.tree.copy()
+            self.go_on_with(self.tree.copy())
 
     @property
     def entries(self) -> list[Entry]:
@@ -184,8 +214,88 @@ class RangeMap(RuleBasedStateMachine):
         self.tree.clear()
         assert len(self.tree) == 0
         assert self.tree.check() is None
-        self.tree = twin
-        self.circle_of(0, MAX)
+        self.go_on_with(twin)
+
+    # -- cursors -----------------------------------------------------------------------------
+
+    @rule(start=TOKENS, end=TOKENS, token=TOKENS)
+    def begin_a_cursor(self, start: Token, end: Token, token: Token) -> None:
+        self.cursor_of(*range_of(start, end, 0, self.entries))
+        key = self.key(token)
+        self.cursor.set(key)
+        self.model_cursor.set(key)
+
+    @rule(steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=8))
+    def step(self, steps: list[str]) -> None:
+        for name in steps:
+            assert getattr(self.cursor, name)() == getattr(self.model_cursor, name)()
+            self.same_place()
+
+    @rule(name=st.sampled_from(["find", "find_rev", "walk", "set"]), token=TOKENS)
+    def step_to(self, name: str, token: Token) -> None:
+        key = self.key(token)
+        assert getattr(self.cursor, name)(key) == getattr(self.model_cursor, name)(key)
+        self.same_place()
+
+    @rule(value=CONTENTS)
+    def store_here(self, value: int | None) -> None:
+        try:
+            self.model_cursor.store(value)
+        except RuntimeError:
+            with pytest.raises(RuntimeError, match="FLOW"):
+                self.cursor.store(value)
+        else:
+            self.cursor.store(value)
+        self.same_place()
+
+    @rule(before=st.integers(-2, 3), after=st.integers(-2, 3), value=CONTENTS)
+    def store_around(self, before: int, after: int, value: int | None) -> None:
+        """A part of where the cursor stands, some keys beside it, or both."""
+        ends = sorted((self.cursor.first - before, self.cursor.last + after))
+        first, last = (min(max(key, 0), MAX) for key in ends)
+        self.cursor.store(value, first, last)
+        self.model_cursor.store(value, first, last)
+        self.same_place()
+
+    @rule(every=st.integers(1, 4), reach=REACHES, value=CONTENTS)
+    def overwrite_while_iterating(self, every: int, reach: int, value: int | None) -> None:
+        """Each few entries store over a part of the entry, or over the next ones too."""
+        walks = []
+        for cursor in (self.cursor, self.model_cursor):
+            cursor.reset()
+            walks.append(overwrite(cursor, every, reach, value))
+        assert walks[0] == walks[1]
+        self.same_place()
+
+    def same_place(self) -> None:
+        cursor = self.cursor
+        state = (cursor.status.name, cursor.first, cursor.last, cursor.value)
+        assert state == self.model_cursor.state
+
+    # -- refusals ----------------------------------------------------------------------------
+
+    @rule(start=TOKENS, end=TOKENS, reach=REACHES, value=VALUES)
+    def run_out_of_nodes(self, start: Token, end: Token, reach: int, value: int) -> None:
+        """No write gets a node, and none leaves a trace."""
+        first, last = range_of(start, end, reach, self.entries)
+        before, version = self.tree.dump(), self.tree.stats()["version"]
+        with default_arena().failing():
+            for write in (
+                lambda: self.tree.store(first, last, value),
+                lambda: self.tree.store(first, last, None),
+                lambda: self.tree.reserve(first, last),
+                lambda: self.tree.insert(first, last, value),
+                lambda: self.tree.erase(first),
+                lambda: self.tree.allocate(first, last, 1, value),
+                lambda: self.circle.allocate(1, value),
+                lambda: self.cursor.store(value, first, last),
+                self.tree.copy,
+            ):
+                with pytest.raises(MemoryError):
+                    write()
+        assert (self.tree.dump(), self.tree.stats()["version"]) == (before, version)
+        self.same_place()
+        assert self.circle.next == self.model_circle.next
 
     @rule(sure=st.integers(0, 9))
     def clear(self, sure: int) -> None:
