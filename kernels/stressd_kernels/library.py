@@ -272,7 +272,7 @@ class MapleTree:
         Node by node; writers of this tree wait meanwhile, readers do not. `into` must be empty
         (else FileExistsError), of the same arena, and track gaps if this one does (ValueError).
         """
-        twin = into or MapleTree(self._calls.gaps, arena=self._calls.arena)
+        twin = MapleTree(self._calls.gaps, arena=self._calls.arena) if into is None else into
         if twin._calls.arena is not self._calls.arena or twin._calls.gaps != self._calls.gaps:
             raise ValueError("into must be a tree of the same arena, with gaps if this has them")
         (status,) = twin._calls.ask(Verb.COPY, self._block)
