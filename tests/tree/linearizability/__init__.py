@@ -20,5 +20,5 @@ nothing of nodes.
     states   the list of states, and what an entry is      ground   threads, rounds and totals
     writes   writers, their judge; builds the states       points   load, find, next, prev
     gaps     gap search, both ways                         scans    scan
-    batches  many loads in one call
+    batches  many loads in one call              ranges   find_rev; walk, seek, seek_rev of cursors
 """

@@ -19,8 +19,9 @@ from stressd_kernels.layout import SLOT_PRNG, SLOT_STOP, TREE_VERSION
 from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.prng import prng_state
+from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb
-from tests.tree.linearizability import batches, gaps, points, scans, states, writes
+from tests.tree.linearizability import batches, gaps, points, ranges, scans, states, writes
 
 READERS = 3
 WRITES = 12_000  # of all writers in one round
@@ -47,6 +48,11 @@ def at_points(number: int, verb: Verb) -> Kind:
     return Kind(points.read, points.judge, points.answers, number, (verb,), points.ROW, "loose")
 
 
+def at_ranges(number: int, verb: Verb) -> Kind:
+    """Return one of the kinds of read that know bounds, or see reserved entries."""
+    return Kind(ranges.read, ranges.judge, ranges.answers, number, (verb,), ranges.ROW, "loose")
+
+
 def at_gaps(number: int, *verbs: Verb) -> Kind:
     """Return one of the two directions of gap search."""
     return Kind(gaps.read, gaps.judge, gaps.answers, number, verbs, gaps.ROW, "locked")
@@ -57,6 +63,10 @@ KINDS: dict[str, Kind] = {
     "find": at_points(points.FIND, Verb.FIND),
     "next": at_points(points.NEXT, Verb.NEXT),
     "prev": at_points(points.PREV, Verb.PREV),
+    "find_rev": at_ranges(ranges.FIND_REV, Verb.FIND_REV),
+    "walk": at_ranges(ranges.WALK, Verb.WALK),
+    "seek": at_ranges(ranges.SEEK, Verb.SEEK),
+    "seek_rev": at_ranges(ranges.SEEK_REV, Verb.SEEK_REV),
     "scan": Kind(scans.read, scans.judge, scans.answers, 0, (Verb.SCAN,), 0, "scans"),
     "gap_up": at_gaps(gaps.UP, Verb.GAP_UP, Verb.GAP_UP_LOCKED),
     "gap_down": at_gaps(gaps.DOWN, Verb.GAP_DOWN, Verb.GAP_DOWN_LOCKED),
@@ -196,8 +206,8 @@ class Ground:
 
     def _order(self, world: World, rows: Log) -> tuple[npt.NDArray[np.int32], Log]:
         """Return the states that these writes made, and the values; judge what they answered."""
-        silent = rows[:, writes.VERSION] == states.NO_VERSION
-        refused, rows = rows[silent], rows[~silent]
+        done = rows[:, writes.STATUS] == Status.OK
+        refused, rows = rows[~done], rows[done]
         rows = rows[np.argsort(rows[:, writes.VERSION], kind="stable")]
         most = int(rows[-1, writes.VERSION]) // 2 if len(rows) else 0
         maps = np.zeros((most + 1, world.cells), np.int32)

@@ -246,7 +246,8 @@ def maker_of(group, state):
         for other in range(len(group)):
             if other == at:
                 continue
-            if group[other, KIND] != STORE or group[other, VALUE] != 0:
+            erases = group[other, KIND] == STORE or group[other, KIND] == CLEAR
+            if not erases or group[other, VALUE] != 0:
                 good = False
                 break
             for cell in range(group[other, FIRST], group[other, LAST] + 1):
@@ -332,26 +333,25 @@ def room_in(row, state):
 def refusals_judge(rows, states, facts):
     """Judge writes that changed nothing and said so; return -1, or the row that is wrong.
 
-    rows  int64[:, ROW], those without a version: right in one state while they ran
+    rows  int64[:, ROW], those that were refused: right in the state whose version they name
     """
     for at in range(len(rows)):
         row = rows[at]
         facts[REFUSED] += 1
-        good = False
-        for number in range(row[V1] // 2, (row[V2] + 1) // 2 + 1):
-            state = states[number]
-            cell = row[FIRST]
-            if row[KIND] == ERASE:
-                good = row[STATUS] == NOT_FOUND and state[cell] == 0
-            elif row[KIND] == INSERT:
-                taken = state[cell] != 0 or last_of(state, cell) < row[LAST]
-                good = row[STATUS] == EXISTS and taken
-            elif row[KIND] == ALLOCATE:
-                good = row[STATUS] == NOT_FOUND and room_in(row, state) < 0
-            elif row[KIND] == CLEAR:
-                good = row[STATUS] == OK and is_idle(row, state)
-            if good:
-                break
+        good = row[V1] <= row[VERSION] <= row[V2] and row[VERSION] % 2 == 0
+        if not good:
+            return at
+        state = states[row[VERSION] // 2]
+        cell = row[FIRST]
+        if row[KIND] == ERASE:
+            good = row[STATUS] == NOT_FOUND and state[cell] == 0
+        elif row[KIND] == INSERT:
+            taken = state[cell] != 0 or last_of(state, cell) < row[LAST]
+            good = row[STATUS] == EXISTS and taken
+        elif row[KIND] == ALLOCATE:
+            good = row[STATUS] == NOT_FOUND and room_in(row, state) < 0
+        else:
+            good = False
         if not good:
             return at
     return -1
