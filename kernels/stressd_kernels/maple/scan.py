@@ -26,7 +26,16 @@ from stressd_kernels.door import (
 )
 from stressd_kernels.lanes import lanes_below, lanes_zero
 from stressd_kernels.layout import TREE_ROOT, U0, U1, U2, UMAX
-from stressd_kernels.maple.node import HEIGHT_MAX, SLOT_FIRST, ZERO, is_last, slot_high, slot_low
+from stressd_kernels.maple.node import (
+    ALL_SLOTS,
+    HEIGHT_MAX,
+    PIVOT_FIRST,
+    SLOT_FIRST,
+    ZERO,
+    is_last,
+    slot_high,
+    slot_low,
+)
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 
 AHEAD = 3  # leaves between the one that is copied and the one that is fetched
@@ -119,23 +128,32 @@ def node_prefetch(words, ref):
 
 @kernel
 def scan_leaf(words, leaf, span, window, room, output):
-    """Write up to `room` entries of a leaf to words[output..]; return how many."""
+    """Write up to `room` entries of a leaf to words[output..]; return how many.
+
+    Only the last slot in use may have no pivot to say that it ends at `high` (N1). If it is
+    written at all it is so last: that end alone is looked at twice.
+    """
     low, high = span
     first, last = window
-    begin = np.uint64(lanes_below(words, leaf, max(first, low)))
-    end = np.uint64(lanes_below(words, leaf, min(last, high)))
-    taken = ~lanes_zero(words, leaf + SLOT_FIRST) & ((U2 << end) - U1)
-    taken = (taken >> begin) << begin
-    written = 0
-    while taken != U0 and written < room:
+    taken = ~lanes_zero(words, leaf + SLOT_FIRST) & ALL_SLOTS
+    if first > low:
+        begin = np.uint64(lanes_below(words, leaf, first))
+        taken = (taken >> begin) << begin
+    if last < high:
+        taken &= (U2 << np.uint64(lanes_below(words, leaf, last))) - U1
+    at = output
+    end = output + 3 * room
+    final = 0
+    while taken != U0 and at != end:
         slot = lowest_bit(taken)
         taken &= taken - U1
         value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
-        if value == ZERO:
-            continue
-        words[output] = slot_low(words, leaf, slot, low)
-        words[output + 1] = slot_high(words, leaf, slot, high)
-        words[output + 2] = value
-        output += 3
-        written += 1
-    return written
+        words[at] = slot_low(words, leaf, slot, low)
+        words[at + 1] = words[leaf + PIVOT_FIRST + slot]
+        words[at + 2] = value
+        if value != ZERO:
+            at += 3
+            final = slot
+    if at != output:
+        words[at - 2] = slot_high(words, leaf, final, high)
+    return (at - output) // 3
