@@ -23,6 +23,7 @@ from numba.extending import intrinsic
 
 from stressd_kernels.builds import MODEL
 from stressd_kernels.door_native import I8, I32, I64, X86, _word
+from stressd_kernels.status import ZERO
 
 LANES = 16
 MASK = ir.IntType(LANES)
@@ -95,12 +96,17 @@ def lanes_below(typingctx, words, node, key):  # type: ignore[no-untyped-def]
     return types.int64(words, types.int64, types.uint64), _below
 
 
-def _permutes_bytes() -> bool:
-    """Say whether kernels are compiled for AVX-512 with permutations of bytes (VBMI)."""
+def _compiled_for(feature: str) -> bool:
+    """Say whether kernels are compiled for a processor with this feature of x86."""
     features = config.CPU_FEATURES
     if features is None:
         features = llvmlite.binding.get_host_cpu_features().flatten()
-    return X86 and "+avx512vbmi" in features.split(",")
+    return X86 and f"+{feature}" in features.split(",")
+
+
+# Bytes of vectors can be permuted; words chosen by a mask can be moved together.
+PERMUTES = _compiled_for("avx512vbmi")
+COMPRESSES = _compiled_for("avx512f") and not MODEL
 
 
 def _pick(builder: Any, first: Any, second: Any, lanes: list[int]) -> Any:
@@ -143,7 +149,7 @@ def lanes_below_many(typingctx, words, node, key):  # type: ignore[no-untyped-de
         gather = cgutils.get_or_insert_function(builder.module, shape, name)
         return _popcount(builder, builder.zext(builder.call(gather, [top]), I64))
 
-    return types.int64(words, types.int64, types.uint64), (codegen if _permutes_bytes() else _below)
+    return types.int64(words, types.int64, types.uint64), (codegen if PERMUTES else _below)
 
 
 @intrinsic
@@ -290,6 +296,14 @@ def lanes_splice(typingctx, words, target, source, place, shift, first, last, va
     return types.void(words, *numbers), codegen
 
 
+def _ends(builder: Any, pointer: Any, high: Any) -> Any:
+    """Return the last key of each slot of a leaf; pointer to its pivot 0, and its last key."""
+    ends = _read(builder, pointer, align=8)
+    ends = builder.insert_element(ends, high, ir.Constant(I32, LANES - 1))
+    bound = _splat(builder, high)
+    return builder.select(builder.icmp_unsigned("<", ends, bound), ends, bound)
+
+
 def _null_lengths(context: Any, builder: Any, array_type: Any, args: Any) -> Any:
     """Return how many keys each NULL slot of a leaf covers; 0 for others.
 
@@ -307,9 +321,7 @@ def _null_lengths(context: Any, builder: Any, array_type: Any, args: Any) -> Any
     before = builder.insert_element(
         before, builder.sub(low, ir.Constant(I64, 1)), ir.Constant(I32, 0)
     )
-    ends = _read(builder, at(1), align=8)  # lane j: last key of slot j
-    ends = builder.insert_element(ends, high, ir.Constant(I32, LANES - 1))
-    ends = builder.select(builder.icmp_unsigned("<", ends, bound), ends, bound)
+    ends = _ends(builder, at(1), high)
     clipped = builder.select(builder.icmp_unsigned("<", before, bound), before, bound)
     first = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [1] + [0] * (LANES - 1))
     before = builder.select(first, before, clipped)  # low - 1 may wrap: lane 0 is exact
@@ -355,6 +367,58 @@ def lanes_null_fit(typingctx, words, leaf, low, high, size):  # type: ignore[no-
 
     numbers = [types.int64, *[types.uint64] * 3]
     return types.uint64(words, *numbers), codegen
+
+
+@intrinsic
+def lanes_rows(typingctx, words, leaf, low, high, output):  # type: ignore[no-untyped-def]
+    """Write first and last key and value of each entry of a leaf to words[output..]; count them.
+
+    low, high  first and last key of the leaf
+    output     48 words are written, whatever the number of entries; neither NULL nor ZERO is one
+
+    A value may be replaced meanwhile: each is read once, and an aligned word is never torn.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        array_type, words_, leaf_ = signature.args[0], args[0], args[1]
+
+        def at(index: Any, offset: int) -> Any:
+            place = builder.add(index, ir.Constant(I64, offset))
+            return _word(context, builder, array_type, words_, place)
+
+        starts = builder.add(_read(builder, at(leaf_, 0)), _constant(1))
+        starts = builder.insert_element(starts, args[2], ir.Constant(I32, 0))
+        ends = _ends(builder, at(leaf_, 1), args[3])
+        values = _read(builder, at(leaf_, LANES), volatile=True)  # may be replaced meanwhile
+        taken = builder.and_(
+            builder.icmp_unsigned("!=", values, _constant(0)),
+            builder.icmp_unsigned("!=", values, _constant(ZERO)),
+        )
+        half = ir.VectorType(I64, LANES // 2)
+        chosen = ir.VectorType(ir.IntType(1), LANES // 2)
+        shape = ir.FunctionType(half, [half, chosen, half])
+        name = "llvm.experimental.vector.compress.v8i64"
+        compress = cgutils.get_or_insert_function(builder.module, shape, name)
+        count = ir.Constant(I64, 0)
+        for lanes in HALVES:
+            mask = _pick(builder, taken, taken, lanes)
+            columns = [
+                builder.call(compress, [_pick(builder, c, c, lanes), mask, ir.Constant(half, None)])
+                for c in (starts, ends, values)
+            ]
+            keys = _pick(builder, columns[0], columns[1], list(range(LANES)))
+            rest = _pick(builder, columns[2], columns[2], list(range(LANES)))
+            order = [c * (LANES // 2) + row for row in range(LANES // 2) for c in range(3)]
+            rows = _pick(builder, keys, rest, order)
+            target = at(builder.add(args[4], builder.mul(count, ir.Constant(I64, 3))), 0)
+            target = builder.bitcast(target, rows.type.as_pointer())
+            builder.store(rows, target, align=8)
+            bits = builder.zext(builder.bitcast(mask, I8), I64)
+            count = builder.add(count, _popcount(builder, bits))
+        return count
+
+    numbers = [types.int64, types.uint64, types.uint64, types.int64]
+    return types.int64(words, *numbers), codegen
 
 
 if MODEL:

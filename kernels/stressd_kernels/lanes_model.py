@@ -126,3 +126,8 @@ def lanes_null_gap_but(words: Words, leaf: Any, low: Any, high: Any, but: Any) -
 def lanes_null_fit(words: Words, leaf: Any, low: Any, high: Any, size: Any) -> Any:
     """Return a mask of the NULL slots of a leaf, spanning [low, high], of `size` keys or more."""
     return _mask(length >= size for length in _null_lengths(words, leaf, low, high))
+
+
+def lanes_rows(words: Words, leaf: Any, low: Any, high: Any, output: Any) -> Any:
+    """Never called: the model build has nothing to gain from whole leaves at once."""
+    raise NotImplementedError

@@ -24,13 +24,14 @@ from stressd_kernels.door import (
     lowest_bit,
     prefetch,
 )
-from stressd_kernels.lanes import lanes_below, lanes_zero
+from stressd_kernels.lanes import COMPRESSES, lanes_below, lanes_rows, lanes_zero
 from stressd_kernels.layout import TREE_ROOT, U0, U1, U2, UMAX
 from stressd_kernels.maple.node import (
     ALL_SLOTS,
     HEIGHT_MAX,
     PIVOT_FIRST,
     SLOT_FIRST,
+    SLOTS,
     ZERO,
     is_last,
     slot_high,
@@ -135,6 +136,8 @@ def scan_leaf(words, leaf, span, window, room, output):
     """
     low, high = span
     first, last = window
+    if COMPRESSES and first <= low and high <= last and room >= SLOTS:
+        return lanes_rows(words, leaf, low, high, output)
     taken = ~lanes_zero(words, leaf + SLOT_FIRST) & ALL_SLOTS
     if first > low:
         begin = np.uint64(lanes_below(words, leaf, first))
