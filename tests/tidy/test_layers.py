@@ -68,6 +68,16 @@ def test_nothing_shipped_imports_the_tests() -> None:
     assert {(m.where, name) for m in shipped for name in imports(m) if name in forbidden} == set()
 
 
+def test_a_specification_imports_nothing_of_what_it_judges() -> None:
+    """A model of the rules that shared code with the kernels would share their mistakes."""
+    models = modules(REPO / "tests" / "mm" / "spec")
+    used = {(m.where, name) for m in models for name in imports(m)}
+    assert used
+    allowed = sys.stdlib_module_names | {"tests"}
+    assert {pair for pair in used if top_level(pair[1]) not in allowed} == set()
+    assert {p for p in used if p[1].startswith("tests") and "tests.mm.spec" not in p[1]} == set()
+
+
 def test_a_structure_never_imports_another() -> None:
     """What two structures share lives beside them, not in one of them."""
     crossed, structures = [], structure_names()

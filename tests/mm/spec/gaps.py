@@ -1,0 +1,116 @@
+"""Where a free range is found: highest or lowest, aligned, and clear of stacks.
+
+A search is for `length` bytes in [low, high) whose start is `offset` modulo mask + 1. A gap must
+hold length + mask bytes, even if less would do for its own alignment. Below a VMA that grows
+down, STACK_GUARD_GAP bytes are no free range: a search that ends there tries again further away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.mm.spec.lookup import find_vma, find_vma_prev
+from tests.mm.spec.space import AddressSpace, Vma
+from tests.mm.spec.words import INFINITY, STACK_GUARD_GAP, Failed, Vm
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for, and where."""
+
+    length: int
+    low: int
+    high: int
+    mask: int = 0
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        """How large a gap must be."""
+        if self.length + self.mask > INFINITY:
+            raise Failed("ENOMEM")
+        return self.length + self.mask
+
+
+def start_gap(vma: Vma) -> int:
+    """Return where a VMA begins for its lower neighbours: 256 pages earlier if it grows down."""
+    if not vma.flags & Vm.GROWSDOWN:
+        return vma.start
+    return vma.start - STACK_GUARD_GAP if vma.start >= STACK_GUARD_GAP else 0
+
+
+def gaps(mm: AddressSpace, low: int, high: int) -> list[tuple[int, int]]:
+    """Return the free ranges [start, end) inside [low, high), ascending."""
+    found, at = [], low
+    for vma in mm.vmas:
+        if vma.start > at and at < high:
+            found.append((at, min(vma.start, high)))
+        at = max(at, vma.end)
+    if at < high:
+        found.append((at, high))
+    return found
+
+
+def topdown(mm: AddressSpace, search: Search) -> int:
+    """Return the highest place: at the top of the highest gap that is large enough.
+
+    Then aligned down. If the VMA above is a stack and the gap reaches into its guard gap, the
+    search is repeated with the guard gap as its end. (Free ranges between the two, below
+    another VMA, are passed over by that.)
+    """
+    high = search.high
+    while True:
+        fits = [g for g in gaps(mm, max(search.low, mm.limits.min_addr), high) if _holds(g, search)]
+        if not fits:
+            raise Failed("ENOMEM")
+        _, gap_end = fits[-1]
+        found = gap_end - search.length
+        found -= (found - search.offset) & search.mask
+        above = find_vma(mm, gap_end)
+        if above is None or start_gap(above) >= gap_end:
+            return found
+        high = start_gap(above)
+
+
+def bottomup(mm: AddressSpace, search: Search) -> int:
+    """Return the lowest place: at the start of the lowest gap that is large enough.
+
+    Then aligned up. If what is found reaches into the guard gap of the stack above, the search
+    is repeated above that stack. (It reaches there if size - 1 bytes do.)
+    """
+    low = max(search.low, mm.limits.min_addr)
+    while True:
+        fits = [gap for gap in gaps(mm, low, search.high) if _holds(gap, search)]
+        if not fits:
+            raise Failed("ENOMEM")
+        found, gap_end = fits[0]
+        found += (search.offset - found) & search.mask
+        above = find_vma(mm, gap_end - 1)
+        if above is None or start_gap(above) == above.start:
+            return found
+        if start_gap(above) >= found + search.size - 1:
+            return found
+        low = above.end
+
+
+def by_guarded_gaps(mm: AddressSpace, search: Search, *, from_top: bool) -> int:
+    """Return what a search finds in gaps that end where guard gaps begin, as the rb-tree has them.
+
+    Without alignment that is the same, but for one case. If a VMA lies inside the guard gap of
+    a stack, the rb-tree's top-down search finds the free range right below that VMA. `topdown`
+    does not: it goes on below the guard gap, as Linux 6.18 does.
+    """
+    fits = []
+    for low, high in gaps(mm, max(search.low, mm.limits.min_addr), search.high):
+        _, above = find_vma_prev(mm, high - 1)
+        end = high if above is None else min(high, start_gap(above))
+        if end - low >= search.size:
+            fits.append((low, end))
+    if not fits:
+        raise Failed("ENOMEM")
+    return fits[-1][1] - search.length if from_top else fits[0][0]
+
+
+def _holds(gap: tuple[int, int], search: Search) -> bool:
+    """Tell whether a gap is large enough."""
+    return gap[1] - gap[0] >= search.size

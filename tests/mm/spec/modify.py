@@ -1,0 +1,273 @@
+"""mprotect, madvise, mlock and their kin: calls that change what a range is.
+
+Each walks the VMAs of its range from below. For each one that really changes, `merge.modify`
+joins or splits. What was changed before an error stays changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.mm.spec.change import access_flags, may_access
+from tests.mm.spec.grow import populate, prepare_anon
+from tests.mm.spec.lookup import find_vma, vma_lookup
+from tests.mm.spec.merge import modify
+from tests.mm.spec.space import AddressSpace, Vma
+from tests.mm.spec.words import (
+    ACCESS,
+    INFINITY,
+    LOCKED_MASK,
+    PAGE,
+    SPECIAL,
+    Failed,
+    Vm,
+    page_down,
+    page_up,
+)
+
+PROT_ALL, PROT_GROWSDOWN, PROT_GROWSUP = 0xF, 0x01000000, 0x02000000
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
+MADV_POPULATE_WRITE = 23
+WITHOUT_LAYOUT = frozenset({3, 4, 8, 9, 20, 21, 22, 23, 24, 25, 100, 101, 102, 103})
+
+
+def mprotect(mm: AddressSpace, address: int, length: int, prot: int) -> None:
+    """Change the protection of a range.
+
+    EINVAL off a page, both GROWS flags, or unknown bits; nothing to do if empty; ENOMEM if it
+    wraps. Stops at the first hole with ENOMEM, and at the first VMA that may not have this
+    access with EACCES. With PROT_GROWSDOWN it begins where the VMA does, which must grow down.
+    """
+    grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
+    if grows == PROT_GROWSDOWN | PROT_GROWSUP or address % PAGE:
+        raise Failed("EINVAL")
+    if length == 0:
+        return
+    end = address + page_up(length)
+    if end <= address or end > INFINITY:
+        raise Failed("ENOMEM")
+    if prot & ~(PROT_ALL | grows):
+        raise Failed("EINVAL")
+    if grows:
+        address = _growing(mm, address, end, grows)
+    while address < end:
+        vma = vma_lookup(mm, address)
+        if vma is None:
+            raise Failed("ENOMEM")
+        address = _protect(mm, vma, address, min(vma.end, end), access_flags(prot))
+
+
+def _growing(mm: AddressSpace, address: int, end: int, grows: int) -> int:
+    """Return where a growing VMA begins: there mprotect begins then."""
+    vma = find_vma(mm, address)
+    if vma is None or vma.start >= end or (grows & PROT_GROWSUP and vma.start > address):
+        raise Failed("ENOMEM")
+    if grows & PROT_GROWSUP or not vma.flags & Vm.GROWSDOWN:
+        raise Failed("EINVAL")
+    return vma.start
+
+
+def _protect(mm: AddressSpace, vma: Vma, start: int, end: int, access: Vm) -> int:
+    """Change the access of a part of one VMA; return up to where that is done.
+
+    Made writable, private memory is accounted for from now on, unless it is already, was
+    writable, or is NORESERVE or huge. Made unwritable, it stays so, but for anonymous memory
+    that was never written to. So whether memory was ever written to shows in the layout.
+    Locked private memory that becomes writable is written to at once.
+    """
+    if not may_access(vma, access):
+        raise Failed("EACCES")
+    flags = vma.flags & ~ACCESS | access
+    if flags == vma.flags:
+        return end
+    if access & Vm.WRITE:
+        pages = (end - start) // PAGE
+        if not mm.may_expand(flags, pages) and mm.may_expand(vma.flags, pages):
+            raise Failed("ENOMEM")
+        if not vma.flags & (Vm.ACCOUNT | Vm.WRITE | Vm.HUGETLB | Vm.SHARED | Vm.NORESERVE):
+            flags |= Vm.ACCOUNT
+            if not mm.enough_memory(flags, end - start):
+                raise Failed("ENOMEM")
+    elif vma.anonymous and vma.anon is None:
+        flags &= ~Vm.ACCOUNT
+    locked = vma.flags & (Vm.WRITE | Vm.SHARED | Vm.LOCKED) == Vm.LOCKED
+    changed = modify(mm, vma, start, end, flags=flags)
+    if locked and flags & Vm.WRITE:
+        populate(mm, start, end)
+    return changed.end
+
+
+def advised(vma: Vma, advice: int) -> Vm:
+    """Return the flags of a VMA that was given advice, or fail.
+
+    EINVAL for WIPEONFORK on anything but private anonymous memory, DOFORK on device memory, and
+    DODUMP on special memory.
+    """
+    private_anonymous = vma.file is None and not vma.flags & Vm.SHARED
+    forbidden = {
+        11: vma.flags & SPECIAL,
+        17: vma.flags & SPECIAL and not vma.flags & Vm.HUGETLB,
+        18: not private_anonymous,
+    }
+    if forbidden.get(advice):
+        raise Failed("EINVAL")
+    cleared, added = ADVICE[advice]
+    return vma.flags & ~cleared | added
+
+
+READING = Vm.SEQ_READ | Vm.RAND_READ
+ADVICE = {  # advice: flags cleared, flags set
+    0: (READING, Vm.NONE),  # NORMAL
+    1: (READING, Vm.RAND_READ),  # RANDOM
+    2: (READING, Vm.SEQ_READ),  # SEQUENTIAL
+    10: (Vm.NONE, Vm.DONTCOPY),  # DONTFORK
+    11: (Vm.DONTCOPY, Vm.NONE),  # DOFORK
+    14: (Vm.NOHUGEPAGE, Vm.HUGEPAGE),  # HUGEPAGE
+    15: (Vm.HUGEPAGE, Vm.NOHUGEPAGE),  # NOHUGEPAGE
+    16: (Vm.NONE, Vm.DONTDUMP),  # DONTDUMP
+    17: (Vm.DONTDUMP, Vm.NONE),  # DODUMP
+    18: (Vm.NONE, Vm.WIPEONFORK),  # WIPEONFORK
+    19: (Vm.WIPEONFORK, Vm.NONE),  # KEEPONFORK
+}
+
+
+def madvise(mm: AddressSpace, address: int, length: int, advice: int) -> None:
+    """Give advice on a range: some of it are flags of the VMA.
+
+    EINVAL off a page, for unknown advice, or if the range wraps. Holes are skipped, and told
+    with ENOMEM at the end.
+    """
+    if advice not in ADVICE and advice not in WITHOUT_LAYOUT:
+        raise Failed("EINVAL")
+    end = address + page_up(length)
+    if address % PAGE or end > INFINITY or (length and end == address):
+        raise Failed("EINVAL")
+    if advice == MADV_POPULATE_WRITE:
+        _write_all(mm, address, end)
+    if advice not in ADVICE:
+        return
+
+    def change(vma: Vma, start: int, stop: int) -> int:
+        flags = advised(vma, advice)
+        return stop if flags == vma.flags else modify(mm, vma, start, stop, flags=flags).end
+
+    _over_holes(mm, address, end, change)
+
+
+def _write_all(mm: AddressSpace, start: int, end: int) -> None:
+    """Write to a range; stops at a hole with ENOMEM, at what is not writable with EINVAL."""
+    while start < end:
+        vma = vma_lookup(mm, start)
+        if vma is None:
+            raise Failed("ENOMEM")
+        if not vma.flags & Vm.WRITE or vma.flags & (Vm.IO | Vm.PFNMAP):
+            raise Failed("EINVAL")
+        if not vma.flags & Vm.MAYSHARE:
+            prepare_anon(mm, vma)
+        start = vma.end
+
+
+def _over_holes(
+    mm: AddressSpace, start: int, end: int, change: Callable[[Vma, int, int], int]
+) -> None:
+    """Change every VMA in a range; ENOMEM at the end if there was a hole."""
+    hole = False
+    while start < end:
+        vma = find_vma(mm, start)
+        if vma is None or vma.start >= end:
+            raise Failed("ENOMEM")
+        hole = hole or vma.start > start
+        start = max(start, vma.start)
+        start = change(vma, start, min(vma.end, end))
+    if hole:
+        raise Failed("ENOMEM")
+
+
+def name_range(mm: AddressSpace, address: int, length: int, name: str | None) -> None:
+    """Give anonymous memory a name (PR_SET_VMA_ANON_NAME); files have theirs: EBADF."""
+
+    def change(vma: Vma, start: int, stop: int) -> int:
+        if vma.file is not None:
+            raise Failed("EBADF")
+        return stop if vma.name == name else modify(mm, vma, start, stop, name=name).end
+
+    _over_holes(mm, address, address + page_up(length), change)
+
+
+def bind(mm: AddressSpace, address: int, length: int, policy: object) -> None:
+    """Set the NUMA policy of a range: it parts neighbours of another policy.
+
+    EFAULT at a hole before the end; what was changed before stays.
+    """
+    end = address + page_up(length)
+    while address < end:
+        vma = vma_lookup(mm, address)
+        if vma is None:
+            raise Failed("EFAULT")
+        stop = min(vma.end, end)
+        same = vma.policy is policy
+        address = stop if same else modify(mm, vma, address, stop, policy=policy).end
+
+
+def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False) -> None:
+    """Lock a range in memory, which writes to its private writable pages.
+
+    ENOMEM if that is more than RLIMIT_MEMLOCK; stops at the first hole with ENOMEM. Memory that
+    cannot be accessed is locked, but ENOMEM is returned all the same.
+    """
+    end = page_up(address + length)
+    start = page_down(address)
+    locked = sum(vma.end - vma.start for vma in mm.vmas if vma.flags & LOCKED_MASK)
+    if locked + end - start > mm.limits.locked:
+        raise Failed("ENOMEM")
+    flags = LOCKED_MASK if on_fault else Vm.LOCKED
+    _set_locked(mm, start, end, flags)
+    for vma in mm.vmas if not on_fault else ():
+        if vma.start < end and start < vma.end and not vma.flags & (Vm.IO | Vm.PFNMAP):
+            if not vma.accessible:
+                raise Failed("ENOMEM")
+            populate(mm, vma.start, vma.end)
+
+
+def munlock(mm: AddressSpace, address: int, length: int) -> None:
+    """Unlock a range; stops at the first hole with ENOMEM."""
+    _set_locked(mm, page_down(address), page_up(address + length), Vm.NONE)
+
+
+def _set_locked(mm: AddressSpace, start: int, end: int, flags: Vm) -> None:
+    """Set the lock flags of every VMA in a range without holes; EINVAL if it wraps."""
+    if end < start:
+        raise Failed("EINVAL")
+    while start < end:
+        vma = vma_lookup(mm, start)
+        if vma is None:
+            raise Failed("ENOMEM")
+        start = _lock(mm, vma, start, min(vma.end, end), flags)
+
+
+def _lock(mm: AddressSpace, vma: Vma, start: int, end: int, flags: Vm) -> int:
+    """Set the lock flags of a part; special and huge memory is passed over."""
+    changed = vma.flags & ~LOCKED_MASK | flags
+    if changed == vma.flags or vma.flags & (SPECIAL | Vm.HUGETLB):
+        return end
+    return modify(mm, vma, start, end, flags=changed).end
+
+
+def mlockall(mm: AddressSpace, flags: int) -> None:
+    """Lock what is mapped (CURRENT), what will be (FUTURE), or both; 0 is munlockall.
+
+    Without FUTURE nothing that comes is locked any more. Errors of single VMAs are passed over.
+    """
+    wanted = LOCKED_MASK if flags & MCL_ONFAULT else Vm.LOCKED
+    mm.def_flags = mm.def_flags & ~LOCKED_MASK | (wanted if flags & MCL_FUTURE else Vm.NONE)
+    if flags & MCL_FUTURE and not flags & MCL_CURRENT:
+        return
+    address = 0
+    while (vma := find_vma(mm, address)) is not None:
+        now = wanted if flags & MCL_CURRENT else Vm.NONE
+        try:
+            address = _lock(mm, vma, vma.start, vma.end, now)
+        except Failed:
+            address = vma.end
+    if flags & MCL_CURRENT and not flags & MCL_ONFAULT:
+        populate(mm, 0, INFINITY)
