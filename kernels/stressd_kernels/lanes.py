@@ -154,10 +154,11 @@ def lanes_below_many(typingctx, words, node, key):  # type: ignore[no-untyped-de
 
 @intrinsic
 def lanes_zero(typingctx, words, index):  # type: ignore[no-untyped-def]
-    """Return a 16-bit mask of the zero words among words[index : index + 16]."""
+    """Return a 16-bit mask of the zero words among words[index : index + 16] (volatile)."""
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        group = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
+        pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        group = _read(builder, pointer, volatile=True)  # a value may be replaced meanwhile
         return _mask(builder, builder.icmp_unsigned("==", group, _constant(0)))
 
     return types.uint64(words, types.int64), codegen
