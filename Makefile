@@ -13,7 +13,7 @@ TEST_READY := .venv/ready-to-test-$(HERE)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run soak bench lengths test lint clean
+.PHONY: help run soak bench lengths test model lint clean
 
 help:
 	@echo 'make run                             the quickstart: a short run, live, with a verdict'
@@ -22,6 +22,7 @@ help:
 	@echo '           [BENCH_ARGS="--entries 1e7"]'
 	@echo 'make lengths                         how long the kernels are'
 	@echo 'make test                            all tests'
+	@echo 'make model                           the protocols under every schedule that can be afforded'
 	@echo 'make lint                            ruff and mypy'
 	@echo 'make clean                           remove what the above made here (run folders stay)'
 
@@ -40,6 +41,9 @@ lengths: $(TEST_READY)
 
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+model: $(TEST_READY)
+	@STRESSD_BUILD=model $(BIN)/python -m tests.model
 
 lint: $(TEST_READY)
 	@$(BIN)/python -m ruff check .

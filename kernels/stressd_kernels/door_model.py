@@ -146,12 +146,12 @@ def fence_release(label: str) -> None:
 
 def pause() -> None:
     """Let others go first."""
-    Words.wait()
+    Words.wait(False)
 
 
 def sched_yield() -> int:
-    """Let others go first."""
-    Words.wait()
+    """Let others go first; nobody may be pinned who does that."""
+    Words.wait(True)
     return 0
 
 

@@ -33,9 +33,9 @@ lanes_below_many = lanes_below
 
 
 def lanes_zero(words: Words, index: Any) -> Any:
-    """Return a mask of the zero words of a group."""
+    """Return a mask of the zero words of a group (volatile)."""
     index = int(index)
-    return _mask(words[index + lane] == U0 for lane in range(LANES))
+    return _mask(words.volatile(index + lane) == U0 for lane in range(LANES))
 
 
 def lanes_at_least(words: Words, index: Any, bound: Any) -> Any:
@@ -64,9 +64,12 @@ def lanes_fill(words: Words, index: Any, value: Any) -> None:
 
 
 def lanes_move(words: Words, target: Any, source: Any, count: Any, rest: Any) -> None:
-    """Copy words[source : source + count] to words[target..], and fill up a group with `rest`."""
+    """Copy words[source : source + count] to words[target..], and fill up a group with `rest`.
+
+    Words beyond what the caller needs may be anybody's: a copied word that races is rubbish.
+    """
     source, target = int(source), int(target)
-    group = [words[source + lane] if lane < count else rest for lane in range(LANES)]
+    group = [words.copied(source + lane) if lane < count else rest for lane in range(LANES)]
     for lane in range(LANES):
         words[target + lane] = group[lane]
 

@@ -20,6 +20,7 @@ What the operation now running was asked stands in the first line of the ring's 
 crash leaves behind what each thread was doing, at no cost beyond writing the arguments down.
 """
 
+from stressd_kernels.builds import MODEL
 from stressd_kernels.histogram import BUCKETS
 from stressd_kernels.layout import LINE_WORDS, SLOT_LIMBO, SLOT_WORKER, SLOTS_MAX, WORD_BYTES
 
@@ -111,7 +112,7 @@ LOCK_HOLDS = LOCK_WAITS + BUCKETS  # and held
 RING_HEADER_WORDS = 1 << 13  # 64 KiB: the largest page there is, so that a file can lie here
 RING = SLOT_WORKER + (1 << 16)
 RING_RECORDS = RING + RING_HEADER_WORDS
-RING_CAPACITY = 1 << 12  # records
+RING_CAPACITY = 2 if MODEL else 1 << 12  # records
 RECORD_WORDS = 8
 RING_WORDS = RING_HEADER_WORDS + RING_CAPACITY * RECORD_WORDS
 
@@ -142,6 +143,6 @@ assert FINDING_ANSWER + ENTRY_WORDS <= FINDING_WORDS
 assert ENTRIES + ENTRIES_MAX * ENTRY_WORDS <= HISTOGRAMS
 assert LOCK_HOLDS + BUCKETS <= RING
 assert RING * WORD_BYTES % (1 << 16) == 0, "a file is mapped over the ring: whole pages"
-assert RING_WORDS * WORD_BYTES % (1 << 16) == 0
+assert MODEL or RING_WORDS * WORD_BYTES % (1 << 16) == 0
 assert RING + RING_WORDS <= SLOT_LIMBO, "a worker's words run into its limbo"
 assert RING_CAPACITY & (RING_CAPACITY - 1) == 0

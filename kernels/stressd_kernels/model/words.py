@@ -6,9 +6,12 @@ steps of the schedule, plain ones are not.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from stressd_kernels.model.machine import Machine
 
 ZERO = np.uint64(0)
 WORD_MASK = (1 << 64) - 1
@@ -17,19 +20,22 @@ WORD_MASK = (1 << 64) - 1
 class Words:
     """An arena whose words are 0 until they are written; slices give and take numpy arrays."""
 
-    machine: Any = None  # the one that runs, of all words: there is one at a time
+    machine: "Machine | None" = None  # the one that runs, of all words: there is one at a time
 
     def __init__(self) -> None:
         self.base: dict[int, Any] = {}
 
     def __getitem__(self, index: Any) -> Any:
         if type(index) is slice:
-            places = range(*index.indices(1 << 62))
+            places = range(*index.indices(1 << 62))  # for words that nobody else touches
             return np.array([self.base.get(place, ZERO) for place in places], np.uint64)
+        index = int(index)
         machine = Words.machine
         if machine is None:
-            return self.base.get(int(index), ZERO)
-        return machine.read(int(index))
+            return self.base.get(index, ZERO)
+        if machine.now.begin <= index < machine.now.end and index not in machine.shared:
+            return self.base.get(index, ZERO)
+        return machine.read(index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if type(index) is slice:
@@ -39,18 +45,28 @@ class Words:
             return
         if type(value) is not np.uint64:
             value = np.uint64(int(value) & WORD_MASK)
+        index = int(index)
         machine = Words.machine
-        if machine is None:
-            self.base[int(index)] = value
+        if machine is None or (
+            machine.now.begin <= index < machine.now.end and index not in machine.shared
+        ):
+            self.base[index] = value
         else:
-            machine.write(int(index), value)
+            machine.write(index, value)
 
     def volatile(self, index: int) -> Any:
         """Read words[index] as a word that may change meanwhile."""
         machine = Words.machine
         if machine is None:
             return self.base.get(index, ZERO)
-        return machine.read(index, volatile=True)
+        return machine.read(index, "volatile")
+
+    def copied(self, index: int) -> Any:
+        """Read words[index] of which only a copy is made: one that races gives rubbish."""
+        machine = Words.machine
+        if machine is None:
+            return self.base.get(index, ZERO)
+        return machine.read(index, "copied")
 
     def load(self, index: int, label: str | None) -> Any:
         """Load words[index]: relaxed without a label, with acquire otherwise."""
@@ -85,7 +101,7 @@ class Words:
             cls.machine.fence(kind, label)
 
     @classmethod
-    def wait(cls) -> None:
+    def wait(cls, gives_up_core: bool) -> None:
         """Let other actors go first."""
         if cls.machine is not None:
-            cls.machine.wait()
+            cls.machine.wait(gives_up_core)

@@ -1,0 +1,30 @@
+"""Wrong variants of the protocols, one file each; the scenarios must catch every one."""
+
+from tests.model.mutant import Mutant
+from tests.model.mutants.advance_past_a_reader import ADVANCE_PAST_A_READER
+from tests.model.mutants.free_without_grace import FREE_WITHOUT_GRACE
+from tests.model.mutants.labels import WEAKENED
+from tests.model.mutants.lock_that_does_nothing import LOCK_THAT_DOES_NOTHING
+from tests.model.mutants.pivots_in_place import PIVOTS_IN_PLACE
+from tests.model.mutants.publish_before_filling import PUBLISH_BEFORE_FILLING
+from tests.model.mutants.reader_not_pinned import READER_NOT_PINNED
+from tests.model.mutants.reuse_at_once import REUSE_AT_ONCE
+from tests.model.mutants.stamp_before_fence import STAMP_BEFORE_FENCE
+from tests.model.mutants.stamp_of_the_pin import STAMP_OF_THE_PIN
+from tests.model.mutants.version_counts_once import VERSION_COUNTS_ONCE
+from tests.model.mutants.wait_while_pinned import WAIT_WHILE_PINNED
+
+MUTANTS: tuple[Mutant, ...] = (
+    FREE_WITHOUT_GRACE,
+    READER_NOT_PINNED,
+    STAMP_BEFORE_FENCE,
+    STAMP_OF_THE_PIN,
+    ADVANCE_PAST_A_READER,
+    REUSE_AT_ONCE,
+    PUBLISH_BEFORE_FILLING,
+    PIVOTS_IN_PLACE,
+    VERSION_COUNTS_ONCE,
+    LOCK_THAT_DOES_NOTHING,
+    WAIT_WHILE_PINNED,
+    *WEAKENED,
+)

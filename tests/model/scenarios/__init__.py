@@ -1,0 +1,30 @@
+"""The scenarios of the model, one file each."""
+
+from tests.model.scenario import Scenario
+from tests.model.scenarios.backlog import Backlog
+from tests.model.scenarios.broken import Broken
+from tests.model.scenarios.certify import Certify
+from tests.model.scenarios.epoch import Epoch
+from tests.model.scenarios.find import Find
+from tests.model.scenarios.findings import Findings
+from tests.model.scenarios.gaps import Gaps
+from tests.model.scenarios.load import Load
+from tests.model.scenarios.lock import Lock
+from tests.model.scenarios.ring import Ring
+from tests.model.scenarios.scan import Scan
+from tests.model.scenarios.writers import Writers
+
+SCENARIOS: tuple[type[Scenario], ...] = (
+    Epoch,
+    Lock,
+    Broken,
+    Load,
+    Find,
+    Scan,
+    Gaps,
+    Writers,
+    Backlog,
+    Ring,
+    Certify,
+    Findings,
+)
