@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import os
 import shlex
@@ -51,6 +52,15 @@ class Request:
 
 def run(request: Request) -> int:
     """Run a configuration and return the exit code."""
+    gc.disable()  # what is made until the workers begin stays: the session collects once, then
+    try:
+        return run_to_the_end(request)
+    finally:
+        gc.enable()
+
+
+def run_to_the_end(request: Request) -> int:
+    """Start the session, show how it ended, and return the exit code."""
     loaded = load(request)
     builds.choose(loaded.config.run.build)
     from stressd.display import discard, human_console, print_closing, screen_for

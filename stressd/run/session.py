@@ -162,6 +162,7 @@ class Session:
         await self.look(engine)
         gc.collect()
         gc.freeze()  # what exists now stays: no collection needs to look at it again
+        gc.enable()
         return engine
 
     def explained(self, step: Callable[[], Result]) -> Result:

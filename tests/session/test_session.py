@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from stressd.run.runfolder import RunFolder, writing_error
 from stressd.run.session import run_session
 from stressd.verdict import Cause, Exit, Verdict
 from stressd.web import ListenError
+from stressd_kernels.status import Status
 from tests.session.conftest import Runner, job_for, small_config
 from tests.session.fakes import FakeEngine
 
@@ -52,6 +54,24 @@ def test_a_healthy_run_is_valid_and_leaves_a_whole_folder(run_small: Runner) -> 
         "summary.json",
     }
     assert [path.name for path in outcome.run_dir.parent.iterdir()] == [outcome.run_dir.name]
+
+
+def test_garbage_is_collected_while_the_workers_work(tmp_path: Path) -> None:
+    """Not before: what is made then stays. A run of days needs it afterwards."""
+    seen: list[bool] = []
+
+    class Looking(FakeEngine):
+        def run_slice(self, worker: int) -> Status:
+            seen.append(gc.isenabled())
+            return super().run_slice(worker)
+
+    config = small_config(tmp_path / "runs")
+    gc.disable()  # as the command does
+    try:
+        run_session(job_for(config), lambda: Looking(config), Quiet())
+    finally:
+        gc.enable()
+    assert set(seen) == {True}
 
 
 def test_the_summary_holds_what_is_printed_and_more(run_small: Runner) -> None:
