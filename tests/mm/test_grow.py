@@ -133,6 +133,23 @@ def test_only_the_first_write_to_private_memory_gives_an_anon() -> None:
     assert [v.anon is not None for v in mm.vmas] == [False, True, False]
 
 
+def test_reading_a_huge_page_gives_an_anon_too() -> None:
+    """Where huge pages are asked for, and the block lies inside the VMA."""
+    for setting, flags, expected in (
+        ("madvise", Vm.HUGEPAGE, True),
+        ("madvise", Vm.NONE, False),
+        ("always", Vm.NONE, True),
+        ("always", Vm.NOHUGEPAGE, False),
+        ("never", Vm.HUGEPAGE, False),
+    ):
+        mm = space(vma(0, 513, WRITABLE | flags))
+        mm.huge_pages = setting
+        fault(mm, at(512), write=False)
+        assert mm.vmas[0].anon is None
+        fault(mm, at(5), write=False)
+        assert (mm.vmas[0].anon is not None) is expected
+
+
 def test_an_anon_is_shared_with_a_neighbour_that_could_merge() -> None:
     """Of the next VMA first, then of the previous one; access may differ."""
     low, high = Anon(), Anon()

@@ -15,6 +15,7 @@ from tests.mm.spec.words import (
     ACCESS,
     HEAP_FLAGS,
     PAGE,
+    PMD,
     STACK_GUARD_GAP,
     TASK_SIZE,
     Failed,
@@ -74,7 +75,8 @@ def fault(mm: AddressSpace, address: int, *, write: bool) -> bool:
     """Touch an address; tell whether that is allowed (else it is a SIGSEGV).
 
     Below a VMA that grows down, that grows first. Whatever is accessible at all can be read.
-    The first write to a private VMA gives it an anon. Reading does not.
+    The first write to a private VMA gives it an anon. Reading does not, unless what is read is
+    a huge page.
     """
     vma = find_vma(mm, address)
     if vma is None:
@@ -86,9 +88,18 @@ def fault(mm: AddressSpace, address: int, *, write: bool) -> bool:
             return False
     if not vma.flags & (Vm.WRITE if write else ACCESS):
         return False
-    if write and not vma.flags & (Vm.SHARED | Vm.MAYSHARE):
+    private = not vma.flags & (Vm.SHARED | Vm.MAYSHARE)
+    if private and (write or _is_huge(mm, vma, address)):
         prepare_anon(mm, vma)
     return True
+
+
+def _is_huge(mm: AddressSpace, vma: Vma, address: int) -> bool:
+    """Tell whether a fault in anonymous memory maps a huge page: allowed, and room for it."""
+    block = address & -PMD
+    wanted = mm.huge_pages == "always" or (mm.huge_pages == "madvise" and vma.flags & Vm.HUGEPAGE)
+    fits = vma.start <= block and block + PMD <= vma.end
+    return vma.anonymous and bool(wanted) and fits and not vma.flags & Vm.NOHUGEPAGE
 
 
 def prepare_anon(mm: AddressSpace, vma: Vma) -> None:

@@ -28,7 +28,7 @@ def fork(parent: AddressSpace, *, fail_at: int | None = None) -> AddressSpace:
     """
     child = AddressSpace(
         [], parent.mmap_base, parent.legacy_base, parent.topdown,
-        parent.start_brk, parent.brk, Vm.NONE, parent.limits,
+        parent.start_brk, parent.brk, Vm.NONE, parent.huge_pages, parent.limits,
     )  # fmt: skip
     for number, vma in enumerate(parent.vmas):
         if vma.flags & Vm.DONTCOPY:

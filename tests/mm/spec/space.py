@@ -86,6 +86,7 @@ class AddressSpace:
     start_brk: int = 0
     brk: int = 0
     def_flags: Vm = Vm.NONE  # of every mapping to come (mlockall)
+    huge_pages: str = "madvise"  # always, madvise or never: transparent_hugepage/enabled
     limits: Limits = field(default_factory=Limits)
 
     @property
