@@ -15,22 +15,19 @@ The model build takes the same names from lanes_model.py (last lines).
 
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from stressd_kernels.builds import MODEL
-from stressd_kernels.door_native import I8, I32, I64, X86, _word
+from stressd_kernels.door_native import I8, I32, I64, _word
+from stressd_kernels.signs import HALVES, LANES, PERMUTES, below, gathered, pick
 from stressd_kernels.status import ZERO
 
-LANES = 16
 MASK = ir.IntType(LANES)
 VECTOR = ir.VectorType(I64, LANES)
 IOTA = ir.Constant(VECTOR, list(range(LANES)))
-HALVES = ([0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15])
-BORROWS = 0xB2  # truth table: of the bits of pivot - key, pivot and key, whether a borrow leaves
 KEY_MAX = (1 << 64) - 1
 
 
@@ -96,58 +93,16 @@ def lanes_below(typingctx, words, node, key):  # type: ignore[no-untyped-def]
     return types.int64(words, types.int64, types.uint64), _below
 
 
-def _compiled_for(feature: str) -> bool:
-    """Say whether kernels are compiled for a processor with this feature of x86."""
-    features = config.CPU_FEATURES
-    if features is None:
-        features = llvmlite.binding.get_host_cpu_features().flatten()
-    return X86 and f"+{feature}" in features.split(",")
-
-
-# Bytes of vectors can be permuted; words chosen by a mask can be moved together.
-PERMUTES = _compiled_for("avx512vbmi")
-COMPRESSES = _compiled_for("avx512f") and not MODEL
-
-
-def _pick(builder: Any, first: Any, second: Any, lanes: list[int]) -> Any:
-    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(I32, len(lanes)), lanes))
-
-
-def _signs(builder: Any, pivots: Any, keys: Any) -> Any:
-    """Return sixteen words of which bit 63 says whether the pivot there is below the key."""
-    half = ir.VectorType(I64, LANES // 2)
-    shape = ir.FunctionType(half, [half, half, half, I32])
-    name = "llvm.x86.avx512.pternlog.q.512"
-    choose = cgutils.get_or_insert_function(builder.module, shape, name)
-    signs = []
-    for lanes in HALVES:
-        pivot, key = (_pick(builder, vector, vector, lanes) for vector in (pivots, keys))
-        operands = [builder.sub(pivot, key), pivot, key, ir.Constant(I32, BORROWS)]
-        signs.append(builder.call(choose, operands))
-    return _pick(builder, *signs, list(range(LANES)))
-
-
 @intrinsic
 def lanes_below_many(typingctx, words, node, key):  # type: ignore[no-untyped-def]
-    """Return what `lanes_below` does; for look-ups, of which many are under way at once.
-
-    A comparison of sixteen words takes three mask registers, and a core has some fifty to
-    rename: with one at each of six levels no more than three look-ups overlap, however short
-    they are. Here the signs of `pivot - key`, borrows included, are worked out in vector
-    registers, and one permutation gathers their bytes. That takes 1 ns longer; but a look-up
-    among 1e6 entries takes 58 ns instead of 80.
-    """
+    """Return what `lanes_below` does; for searches that overlap with others (signs.py)."""
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
-        signs = _signs(builder, pivots, _splat(builder, args[2]))
-        signs = builder.select(builder.icmp_signed("!=", IOTA, _constant(0)), signs, _constant(0))
-        octets = builder.bitcast(signs, ir.VectorType(I8, 8 * LANES))
-        top = _pick(builder, octets, octets, [8 * lane + 7 for lane in range(LANES)])
-        shape = ir.FunctionType(I32, [top.type])
-        name = "llvm.x86.sse2.pmovmskb.128"
-        gather = cgutils.get_or_insert_function(builder.module, shape, name)
-        return _popcount(builder, builder.zext(builder.call(gather, [top]), I64))
+        key_ = _splat(builder, args[2])
+        here = builder.icmp_signed("!=", IOTA, _constant(0))  # lane 0 is no pivot
+        signs = builder.select(here, below(builder, pivots, key_), _constant(0))
+        return _popcount(builder, gathered(builder, signs))
 
     return types.int64(words, types.int64, types.uint64), (codegen if PERMUTES else _below)
 
@@ -402,15 +357,15 @@ def lanes_rows(typingctx, words, leaf, low, high, output):  # type: ignore[no-un
         compress = cgutils.get_or_insert_function(builder.module, shape, name)
         count = ir.Constant(I64, 0)
         for lanes in HALVES:
-            mask = _pick(builder, taken, taken, lanes)
+            mask = pick(builder, taken, taken, lanes)
             columns = [
-                builder.call(compress, [_pick(builder, c, c, lanes), mask, ir.Constant(half, None)])
+                builder.call(compress, [pick(builder, c, c, lanes), mask, ir.Constant(half, None)])
                 for c in (starts, ends, values)
             ]
-            keys = _pick(builder, columns[0], columns[1], list(range(LANES)))
-            rest = _pick(builder, columns[2], columns[2], list(range(LANES)))
+            keys = pick(builder, columns[0], columns[1], list(range(LANES)))
+            rest = pick(builder, columns[2], columns[2], list(range(LANES)))
             order = [c * (LANES // 2) + row for row in range(LANES // 2) for c in range(3)]
-            rows = _pick(builder, keys, rest, order)
+            rows = pick(builder, keys, rest, order)
             target = at(builder.add(args[4], builder.mul(count, ir.Constant(I64, 3))), 0)
             target = builder.bitcast(target, rows.type.as_pointer())
             builder.store(rows, target, align=8)

@@ -21,7 +21,7 @@ from tests.tidy.sources import (
 KERNEL_IMPORTS = {"numba", "llvmlite", "numpy", "stressd_kernels", *sys.stdlib_module_names}
 # The door, the cache that it compiles into, the vector instructions beside it, and the delays
 # that its calls contain in the perturbed build.
-COMPILER_MODULES = {"door_native.py", "compile_cache.py", "lanes.py", "delays.py"}
+COMPILER_MODULES = {"door_native.py", "compile_cache.py", "lanes.py", "signs.py", "delays.py"}
 # The machine that schedules kernels which were not compiled.
 MODEL_IMPORTS = {("kernels/stressd_kernels/model/machine.py", "greenlet")}
 # Imports that come with another distribution, pinned by it.

@@ -24,7 +24,7 @@ from stressd_kernels.door import (
     lowest_bit,
     prefetch,
 )
-from stressd_kernels.lanes import COMPRESSES, lanes_below, lanes_rows, lanes_zero
+from stressd_kernels.lanes import lanes_below, lanes_rows, lanes_zero
 from stressd_kernels.layout import TREE_ROOT, U0, U1, U2, UMAX
 from stressd_kernels.maple.node import (
     ALL_SLOTS,
@@ -38,6 +38,7 @@ from stressd_kernels.maple.node import (
     slot_low,
 )
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
+from stressd_kernels.signs import COMPRESSES
 
 AHEAD = 3  # leaves between the one that is copied and the one that is fetched
 

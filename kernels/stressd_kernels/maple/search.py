@@ -67,7 +67,7 @@ OK = np.uint64(Status.OK)
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 TRAP = np.uint64(TRAP_VALUE)
 CROSSING_TRIES = 3
-QUICK_LEVELS = 2  # where masks are compared, sooner to answer: a look-up has few to spare
+QUICK_LEVELS = 3  # that compare with masks: sooner to answer, and nine masks are not many
 NO_LEAF = 0
 
 
