@@ -34,7 +34,7 @@ STALL_GRACE_S = 1.0  # for slices to end after a stall was seen, before their th
 FAULTS: Mapping[Status, tuple[Cause, str]] = {
     Status.ARENA_FULL: (Cause.ARENA_FULL, "the arena is full: raise tree.arena"),
     Status.BROKEN: (Cause.BROKEN, "the writer lock was marked broken"),
-    Status.CORRUPT: (Cause.BROKEN, "a walk through a tree did not end: its structure is damaged"),
+    Status.CORRUPT: (Cause.BROKEN, "an operation found its tree damaged"),
 }
 
 

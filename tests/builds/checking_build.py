@@ -70,6 +70,8 @@ READS: dict[str, Callable[[MapleTree], object]] = {
     "next": lambda tree: tree.next(3),
     "prev": lambda tree: tree.prev(16),
     "items": lambda tree: list(tree.items(0, 100)),
+    "find_rev": lambda tree: tree.find_rev(3),
+    "copy": lambda tree: tree.copy(),
     "empty_area": lambda tree: tree.empty_area(0, 100, 8),
     "empty_area_rev": lambda tree: tree.empty_area_rev(0, 100, 8),
     "store": lambda tree: tree.store(3, 4, 5),

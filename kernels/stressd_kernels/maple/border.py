@@ -25,7 +25,8 @@ change any more for those who have not seen that entry (L2).
 import numpy as np
 
 from stressd_kernels.arena import inner_take, leaf_take, ref_make
-from stressd_kernels.door import bits_set, kernel, load_relaxed
+from stressd_kernels.checks import is_freed
+from stressd_kernels.door import CHECKING, bits_set, kernel, load_relaxed
 from stressd_kernels.lanes import (
     lanes_below,
     lanes_largest,
@@ -77,6 +78,8 @@ def border_lower(words, tree, slot, depth, kept):
     parent = np.int64(words[above])
     place = np.int64(words[above + PATH_PLACE])
     ref = load_relaxed(words, parent + SLOT_FIRST + place + 1)
+    if CHECKING:
+        is_freed(words, ref)
     right = np.int64(ref & NODE_MASK)
     if words[right + SLOT_FIRST] != NULL:
         return False

@@ -21,7 +21,8 @@ BACKLOG, and nothing has changed. Writers of the source wait meanwhile; its read
 import numpy as np
 
 from stressd_kernels.arena import arena_is_ready, inner_take, leaf_take, ref_make
-from stressd_kernels.door import kernel, load_relaxed, prefetch
+from stressd_kernels.checks import is_freed
+from stressd_kernels.door import CHECKING, kernel, load_relaxed, prefetch
 from stressd_kernels.lanes import lanes_fill, lanes_move
 from stressd_kernels.layout import (
     RESULT_VALUE,
@@ -153,6 +154,8 @@ def node_copy(words, tree, slot, ref):
         status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
         if status != OK:
             return status, NO_REF
+    if CHECKING:
+        is_freed(words, ref)
     node = np.int64(ref & NODE_MASK)
     leaf = ref & LEAF_BIT
     fresh = leaf_take(words, slot) if leaf != U0 else inner_take(words, slot)
