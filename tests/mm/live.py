@@ -228,7 +228,13 @@ class Live:
         recent = "\n".join(self.history[-12:])
         assert answer == expected, f"{what}: kernel {answer}, model {expected}\n{recent}"
         assert self.mm.check() is None
-        assert sorted(kernel - model) == sorted(model - kernel), f"{what}\n{recent}"
+        only_kernel, only_model = _shown(kernel - model), _shown(model - kernel)
+        assert only_kernel == only_model, f"{what}\n{recent}"
+
+
+def _shown(vmas: set[tuple[int, int, Vm]]) -> list[str]:
+    """Return VMAs as text."""
+    return [f"{start:#x}-{end:#x} {flags!r}" for start, end, flags in sorted(vmas)]
 
 
 def limits() -> Limits:

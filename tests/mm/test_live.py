@@ -22,7 +22,7 @@ GUARD = STACK_GUARD_GAP // PAGE
 HERE = PRIVATE_ANON | FIXED
 LENGTHS = (1, 1, 2, 3, 5, 8)
 WHOLE = (1, 2, 3, 511, 512, 513, 1024)  # pages of mappings without an address
-HUGEPAGE, NOHUGEPAGE = 14, 15
+HUGEPAGE, NOHUGEPAGE, POPULATE_WRITE = 14, 15, 23
 ADVICE = (0, 1, 2, 10, 11, 14, 15, 16, 17, 18, 19, 23)
 
 
@@ -110,7 +110,7 @@ class Caller:
             self.live.mmap(self.address() + PMD, self.length(), RW, flags)
             return
         below = self.dice.choice((1, 2, GUARD - 1, GUARD, GUARD + 1, 300)) * PAGE
-        self.live.touch(self.dice.choice(growing).start - below, write=True)
+        self.touch_at(self.dice.choice(growing).start - below, write=True)
 
     def unmap(self) -> None:
         self.live.munmap(self.address(), self.length())
@@ -119,7 +119,12 @@ class Caller:
         self.live.mprotect(self.address(), self.length(), self.prot())
 
     def advise(self) -> None:
-        self.live.madvise(self.address(), self.length(), self.dice.choice(ADVICE))
+        address, length, advice = self.address(), self.length(), self.dice.choice(ADVICE)
+        files = any(
+            v.file and v.end > address for v in self.live.mm.vmas if v.start < address + length
+        )
+        if advice != POPULATE_WRITE or not files:  # lengths of files are not modelled
+            self.live.madvise(address, length, advice)
 
     def lock(self) -> None:
         if self.dice.random() < 0.4:
@@ -145,13 +150,16 @@ class Caller:
         self.live.brk(self.live.mm.brk + self.dice.choice((-3, -1, 1, 1, 2)) * PAGE)
 
     def touch(self) -> None:
-        address = self.address()
+        self.touch_at(self.address(), write=self.dice.random() < 0.7)
+
+    def touch_at(self, address: int, *, write: bool) -> None:
+        """Touch an address, unless that is behind the end of a file: lengths are not modelled."""
         vma = next((v for v in self.live.mm.vmas if v.start <= address < v.end), None)
-        if vma is not None and vma.file is not None:
+        if vma is not None and vma.file is not None and not vma.file.zero:
             end = 0 if vma.file.path == "/dev/zero" else DATA_BYTES // PAGE
-            if vma.pgoff_at(address) >= end and not vma.file.zero:
-                return  # behind the end of the file: a SIGBUS, and lengths are not modelled
-        self.live.touch(address, write=self.dice.random() < 0.7)
+            if vma.pgoff_at(address) >= end:
+                return
+        self.live.touch(address, write=write)
 
     def fork(self) -> None:
         if self.dice.random() < 0.5 or not self.live.exit():

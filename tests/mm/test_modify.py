@@ -198,7 +198,11 @@ def test_madvise_taken_back_merges_again() -> None:
 
 
 def test_madvise_forbidden() -> None:
-    """WIPEONFORK of files, DOFORK and DODUMP of device memory."""
+    """WIPEONFORK of files, DOFORK and DODUMP of device memory; of the vdso only DODUMP."""
+    vdso = vma(4, 5, READ_ONLY | Vm.DONTEXPAND, file=File("[vdso]", special=True))
+    for advice in (WIPEONFORK, DONTFORK, DOFORK):
+        madvise(space(vdso), at(4), PAGE, advice)
+    fails("EINVAL", lambda: madvise(space(vdso), at(4), PAGE, DODUMP))
     mm = space(vma(0, 1, file=File(), pgoff=0), vma(2, 3, READ_ONLY | Vm.IO | Vm.PFNMAP))
     fails("EINVAL", lambda: madvise(mm, at(0), PAGE, WIPEONFORK))
     fails("EINVAL", lambda: madvise(mm, at(2), PAGE, DOFORK))

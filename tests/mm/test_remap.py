@@ -73,6 +73,16 @@ def test_mremap_growing_in_place_joins_the_next() -> None:
     assert shape(mm) == [(0, 9)]
 
 
+def test_mremap_growing_in_place_joins_the_next_even_in_a_fork_child() -> None:
+    """Elsewhere memory written to before a fork does not merge with memory never written to."""
+    mm = space(vma(0, 4, anon=Anon(), chain=2), vma(8, 9))
+    assert remap(mm, 0, 4, 8) == 0
+    assert shape(mm) == [(0, 9)]
+    moved = space(vma(0, 4, anon=Anon(), chain=2), vma(50, 52, pgoff=at(4) // PAGE))
+    assert remap(moved, 0, 4, 4, TO, 46) == 46
+    assert shape(moved) == [(46, 50), (50, 52)]
+
+
 def test_mremap_growing_needs_one_vma() -> None:
     """A range over two VMAs is EFAULT."""
     fails("EFAULT", lambda: remap(space(vma(0, 2), vma(2, 4, READ_ONLY)), 0, 4, 5, MAYMOVE))

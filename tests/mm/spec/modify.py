@@ -100,14 +100,13 @@ def _protect(mm: AddressSpace, vma: Vma, start: int, end: int, access: Vm) -> in
 def advised(vma: Vma, advice: int) -> Vm:
     """Return the flags of a VMA that was given advice, or fail.
 
-    EINVAL for WIPEONFORK on anything but private anonymous memory, DOFORK on device memory, and
-    DODUMP on special memory.
+    EINVAL for WIPEONFORK on files and shared memory, DOFORK on device memory, and DODUMP on
+    special memory.
     """
-    private_anonymous = vma.file is None and not vma.flags & Vm.SHARED
     forbidden = {
-        11: vma.flags & SPECIAL,
+        11: vma.flags & Vm.IO,
         17: vma.flags & SPECIAL and not vma.flags & Vm.HUGETLB,
-        18: not private_anonymous,
+        18: vma.has_file or vma.flags & Vm.SHARED,
     }
     if forbidden.get(advice):
         raise Failed("EINVAL")
@@ -187,7 +186,7 @@ def name_range(mm: AddressSpace, address: int, length: int, name: str | None) ->
     """Give anonymous memory a name (PR_SET_VMA_ANON_NAME); files have theirs: EBADF."""
 
     def change(vma: Vma, start: int, stop: int) -> int:
-        if vma.file is not None:
+        if vma.has_file:
             raise Failed("EBADF")
         return stop if vma.name == name else modify(mm, vma, start, stop, name=name).end
 

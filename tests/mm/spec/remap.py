@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.mm.spec.change import munmap
 from tests.mm.spec.lookup import find_vma, find_vma_intersection, vma_lookup
@@ -120,13 +120,14 @@ def _round_to_huge(call: Remap) -> None:
 def _grow(mm: AddressSpace, call: Remap, vma: Vma) -> int:
     """Grow in place if the range ends where the VMA does and there is room, else move.
 
-    In place it may join the next VMA. Without MAYMOVE: ENOMEM.
+    In place it may join the next VMA, and then it does not matter whether this one was written
+    to before a fork. Without MAYMOVE: ENOMEM.
     """
     more = call.new_length - call.length
     end = vma.end + more
     at_end = call.address + call.length == vma.end
     if at_end and end <= TASK_SIZE and not find_vma_intersection(mm, vma.end, end):
-        part = Part.of(vma, vma.end, end)
+        part = replace(Part.of(vma, vma.end, end), source=None)
         if merge_new(mm, part) is None:
             raise Failed("ENOMEM")
         return call.address

@@ -57,6 +57,11 @@ class Vma:
         return self.file is None or (self.file.zero and not self.flags & Vm.SHARED)
 
     @property
+    def has_file(self) -> bool:
+        """Whether there is an open file behind it; behind the vdso there is none."""
+        return self.file is not None and not self.file.special
+
+    @property
     def fork_child(self) -> bool:
         """Whether its pages may be those of a parent: it was written to before a fork."""
         return self.anon is not None and self.chain != 1
