@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -284,3 +285,66 @@ def test_a_reserved_word_is_never_handed_out(read: Callable[[MapleTree], object]
     arena.words[leaf + 17] = POISON
     with pytest.raises(RuntimeError, match="reserved word"):
         read(tree)
+
+
+def test_a_tree_is_closed_at_the_end_of_a_with_block() -> None:
+    """Whatever ends it."""
+    arena = Arena(TINY)
+    with contextlib.suppress(KeyError), MapleTree(arena=arena) as tree:
+        tree.store(1, 5, 2)
+        assert (1 in tree, 5 in tree, 6 in tree) == (True, True, False)
+        raise KeyError
+    with pytest.raises(ValueError, match="closed"):
+        tree.load(1)
+    assert arena.accounting().live == 0
+
+
+def test_readers_of_a_tree_that_is_closed_end_safely() -> None:
+    """They get an answer of that tree, or are told that it is closed; never another tree's."""
+    arena = Arena(64 << 20, poison=True)
+    trees = [MapleTree(arena=arena)]
+    rounds, failures, answers = 100, list[BaseException](), [0, 0]
+    read_once = threading.Semaphore(0)
+    looks: list[Callable[[MapleTree], set[int]]] = [
+        lambda tree: {value for _, _, value in tree.items()},
+        lambda tree: {int(value) for value in tree.load_many(range(0, 3000, 7))},
+        lambda tree: {value for _, _, value in tree.cursor()},
+    ]
+
+    def fill_with(tree: MapleTree, number: int) -> None:
+        tree.build([(key * 10, key * 10 + 9, number + 1) for key in range(300)])
+
+    def read(look: Callable[[MapleTree], set[int]]) -> None:
+        try:
+            while len(trees) <= rounds:
+                number = len(trees) - 1
+                try:
+                    seen = look(trees[number])
+                except ValueError as refusal:
+                    if "closed" not in str(refusal):
+                        raise
+                    answers[1] += 1
+                else:
+                    assert seen <= {number + 1, 0}
+                    answers[0] += 1
+                read_once.release()
+        except BaseException as failure:
+            failures.append(failure)
+            read_once.release(1 << 20)
+
+    fill_with(trees[0], 0)
+    threads = [threading.Thread(target=read, args=(look,)) for look in looks]
+    for thread in threads:
+        thread.start()
+    for number in range(1, rounds + 1):
+        tree = MapleTree(arena=arena)
+        fill_with(tree, number)
+        for _ in looks:
+            read_once.acquire()
+        trees.append(tree)
+        trees[number - 1].close()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert min(answers) > 0
+    assert balanced(arena)
