@@ -311,6 +311,11 @@ class MapleTree:
         return f"<MapleTree of {len(self):,} entries, height {self.height}>"
 
     @property
+    def arena(self) -> Arena:
+        """Where its nodes live, maybe beside those of other trees."""
+        return self._calls.arena
+
+    @property
     def height(self) -> int:
         """Levels of nodes; 0 when empty."""
         return int(self._calls.words[self._block + TREE_HEIGHT])

@@ -46,7 +46,7 @@ def tree() -> MapleTree:
 
 def arena_below(tree: MapleTree) -> Arena:
     """Return the arena of a tree."""
-    return tree._calls.arena
+    return tree.arena
 
 
 def root_of(tree: MapleTree) -> int:

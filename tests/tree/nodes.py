@@ -24,7 +24,7 @@ class Node(NamedTuple):
 
 def preorder(tree: MapleTree) -> list[Node]:
     """Return all nodes, each before those below it, from left to right."""
-    words = tree._calls.arena.words
+    words = tree.arena.words
     found: list[Node] = []
 
     def visit(ref: int, depth: int, low: int, high: int) -> None:

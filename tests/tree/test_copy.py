@@ -114,7 +114,7 @@ def writing(tree: MapleTree, log: list[tuple[int, int, int, int]], stop: threadi
     """Write ranges at random until told to stop, and note the version that each made."""
     draw, words = random.Random(len(log)), tree._calls.words
     address = tree._calls.address(Verb.STORE)
-    with tree._calls.arena.seated() as slot:
+    with tree.arena.seated() as slot:
         while not stop.is_set():
             first = draw.randrange(300) * PAGE
             last = first + draw.choice((1, 1, 1, 2, 40)) * PAGE - 1

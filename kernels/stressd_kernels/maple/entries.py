@@ -295,6 +295,7 @@ def build(base, tree, slot, a, b, c, d, e):
     status = write_begin(words, tree, slot)
     if status != OK:
         return status
+    words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
     return write_end(words, tree, slot, status, nodes)

@@ -18,9 +18,9 @@ from tests.tree.suite.pinned import Pinned
 
 def taken(tree: MapleTree, write: Callable[[], object]) -> int:
     """Return how many nodes a write made."""
-    before = tree._calls.arena.accounting().taken_total
+    before = tree.arena.accounting().taken_total
     write()
-    return tree._calls.arena.accounting().taken_total - before
+    return tree.arena.accounting().taken_total - before
 
 
 def fill(tree: MapleTree) -> None:
@@ -82,7 +82,7 @@ def test_splits_make_a_few_nodes_each(three_levels: MapleTree) -> None:
     assert set(made) - {1}
     assert max(made) <= 3 * tree.height + 1
     assert sum(made) < 4 * len(made)
-    assert balanced(tree._calls.arena)
+    assert balanced(tree.arena)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_splits_make_a_few_nodes_each(three_levels: MapleTree) -> None:
 )
 def test_what_was_reserved_and_not_used_is_kept(three_levels: MapleTree, write) -> None:
     """After any write, whatever its outcome, every node is live, in limbo, cached or free."""
-    arena = three_levels._calls.arena
+    arena = three_levels.arena
     for _ in range(3):
         write(three_levels)
         assert balanced(arena)
