@@ -136,3 +136,11 @@ def test_the_right_answers_of_gap_searches_follow_from_the_lengths() -> None:
             expected = expectation(answers(field.pages, upward, size), state)
             failed = int(loop(*field.place, state, np.uint64(size * PAGE)))
             assert (failed, int(state[workload.ANSWER_SUM])) == expected
+
+
+def test_the_states_of_two_loops_share_no_cache_line() -> None:
+    """Loops of different threads write theirs all the time, so each has 128 bytes to itself."""
+    field = Field(ENTRIES)
+    states = [field.state(seed) for seed in range(20)]
+    assert {state.ctypes.data % 128 for state in states} == {0}
+    assert len({state.ctypes.data // 128 for state in states}) == len(states)

@@ -13,6 +13,7 @@ from stressd_kernels.bench import shape, workload, writes
 from stressd_kernels.layout import (
     INNER_WORDS,
     LEAF_WORDS,
+    LINE_WORDS,
     TREE_COUNT,
     TREE_HEIGHT,
     TREE_INNERS,
@@ -53,8 +54,13 @@ class Field:
         return self.words, self.tree, self.slot
 
     def state(self, seed: int, asked: int = 0) -> npt.NDArray[np.uint64]:
-        """Return the state of a loop that has not begun."""
-        state = np.zeros(workload.STATE_WORDS, np.uint64)
+        """Return the state of a loop that has not begun.
+
+        It has two cache lines to itself: loops of other threads write theirs all the time.
+        """
+        room = np.zeros(2 * LINE_WORDS, np.uint64)
+        begin = -(room.ctypes.data // WORD_BYTES) % LINE_WORDS
+        state = room[begin : begin + workload.STATE_WORDS]
         state[workload.DRAW_STATE] = seed
         state[workload.DRAW_ENTRIES] = self.entries
         state[workload.ASKED] = asked

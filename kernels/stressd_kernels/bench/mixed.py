@@ -115,6 +115,7 @@ def mixed_reads(words, tree, slot, state, samples):
     """
     words = borrowed(words)
     draws = state[DRAW_STATE]
+    entries = state[DRAW_ENTRIES]
     wrong = U0
     taken = 0
     begin = clock_monotonic()
@@ -123,10 +124,10 @@ def mixed_reads(words, tree, slot, state, samples):
         for _ in range(PIN_OPS // TIMED_EVERY):
             for _ in range(TIMED_EVERY - 1):
                 draws += GOLDEN
-                wrong += read_one(words, tree, draws, state[DRAW_ENTRIES])
+                wrong += read_one(words, tree, draws, entries)
             draws += GOLDEN
             before = clock_begin(words, slot)
-            wrong += read_one(words, tree, draws, state[DRAW_ENTRIES])
+            wrong += read_one(words, tree, draws, entries)
             after = clock_end(words, slot)
             if taken < len(samples):
                 samples[taken] = min(after - before, LOW_HALF)
