@@ -25,8 +25,8 @@ from tests.model.mutants import MUTANTS
 from tests.model.scenario import Scenario
 from tests.model.scenarios import SCENARIOS
 
-RANDOM, SHORT_RANDOM = 20_000, 200  # schedules of each scenario in each memory
-MOST, SHORT_MOST = 100_000, 300  # of the exhaustive search; it says if that was too few
+RANDOM, SHORT_RANDOM = 20_000, 150  # schedules of each scenario in each memory
+MOST, SHORT_MOST = 20_000, 200  # of the exhaustive search; it says if that was too few
 CHUNK = 2_500  # schedules that one process runs at a time
 HEAD = (
     "scenario  memory  random schedules      steps  cpu s   exhaustive (<= preemptions)"

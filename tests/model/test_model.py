@@ -1,7 +1,7 @@
 """Every scenario holds under some schedules, every mutant is caught: the short form of the model.
 
 The model is a build of its own, so it runs in a process of its own. `make model` runs 20,000
-schedules where this runs 200.
+schedules where this runs 150.
 """
 
 from __future__ import annotations

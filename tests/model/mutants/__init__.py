@@ -5,6 +5,7 @@ from tests.model.mutants.advance_past_a_reader import ADVANCE_PAST_A_READER
 from tests.model.mutants.free_without_grace import FREE_WITHOUT_GRACE
 from tests.model.mutants.labels import WEAKENED
 from tests.model.mutants.lock_that_does_nothing import LOCK_THAT_DOES_NOTHING
+from tests.model.mutants.next_unchecked import NEXT_UNCHECKED
 from tests.model.mutants.pivots_in_place import PIVOTS_IN_PLACE
 from tests.model.mutants.publish_before_filling import PUBLISH_BEFORE_FILLING
 from tests.model.mutants.reader_not_pinned import READER_NOT_PINNED
@@ -24,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     PUBLISH_BEFORE_FILLING,
     PIVOTS_IN_PLACE,
     VERSION_COUNTS_ONCE,
+    NEXT_UNCHECKED,
     LOCK_THAT_DOES_NOTHING,
     WAIT_WHILE_PINNED,
     *WEAKENED,

@@ -2,6 +2,8 @@
 
 from tests.model.scenario import Scenario
 from tests.model.scenarios.backlog import Backlog
+from tests.model.scenarios.batch import Batch
+from tests.model.scenarios.border import Border
 from tests.model.scenarios.broken import Broken
 from tests.model.scenarios.certify import Certify
 from tests.model.scenarios.epoch import Epoch
@@ -20,6 +22,8 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Broken,
     Load,
     Find,
+    Border,
+    Batch,
     Scan,
     Gaps,
     Writers,
