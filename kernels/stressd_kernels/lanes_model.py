@@ -93,14 +93,14 @@ def lanes_splice(
             if lane == here:
                 group.append(item)
             elif offset == 0 and lane == place:
-                group.append(first - U1 if lane > 0 else words[target])
+                group.append(first - U1)
             elif lane < here:
                 group.append(words[source + offset + lane])
             else:
                 group.append(
                     words[source + offset + lane + shift] if lane + shift < LANES else unused
                 )
-        for lane in range(LANES):
+        for lane in range(0 if offset else 1, LANES):  # the generation word stays
             words[target + offset + lane] = group[lane]
 
 
