@@ -36,7 +36,8 @@ FORMATS = (
     Format(strace.NAME, "a log of system calls", strace.looks_like, calls=strace.StraceLog),
     Format(mtmod.NAME, "a log of tree changes", mtmod.looks_like, mtmod.MtModLog),
 )
-# The calls that a log must hold to be followed: strace -f -tt -y -e trace=...
+# The calls that a log must hold to be followed: strace -f -tt -y -e trace=?mmap,?munmap,...
+# (with a question mark each, as an older strace does not know them all).
 TRACED = tuple(name.decode() for name in arguments.CALLS)
 
 

@@ -11,6 +11,10 @@ is known). Where they differ the answer is unknown. Either way the kernel's answ
 
 Answers in an address space with several threads are counted apart: the log is in the order in
 which calls returned, not in that of the lock.
+
+Where a program begins is taken from a list of its mappings. If there is none it is concluded
+from the first address that the kernel chooses: that mapping ends where searches end. (That
+answer is unknown.) What exec mapped stays unknown then, and nothing is said of the end.
 """
 
 from __future__ import annotations
@@ -28,9 +32,10 @@ from tests.mm.spec.modify import bind, madvise, mlock, mlockall, mprotect, munlo
 from tests.mm.spec.process import fork
 from tests.mm.spec.remap import FIXED, MAYMOVE, mremap
 from tests.mm.spec.space import AddressSpace, File
-from tests.mm.spec.words import INFINITY, CannotKnow, Failed, Vm, page_up
+from tests.mm.spec.words import INFINITY, PMD, TASK_SIZE, CannotKnow, Failed, Vm, page_up
 from tests.mm.start import Snapshots
 
+UNKNOWN = 0  # of an mmap_base
 Operation = Callable[[AddressSpace], int]
 NOT_HUGE = ("/dev/", "/proc/", "/sys/", "socket:", "anon_inode:", "pipe:")
 SHMEM = ("/dev/shm/", "/memfd:", "/SYSV")
@@ -54,10 +59,11 @@ class Twins:
     lazy: AddressSpace
     threads: set[int]
     inexact: str = ""  # why its layout is no longer known
+    partial: bool = False  # what exec mapped is not in it
 
     def fork(self, child: int) -> Twins:
         """Return the twins of a child process."""
-        return Twins(fork(self.eager), fork(self.lazy), {child}, self.inexact)
+        return Twins(fork(self.eager), fork(self.lazy), {child}, self.inexact, self.partial)
 
     def fault(self) -> None:
         """Write to all that is writable, in the one that does."""
@@ -157,7 +163,7 @@ class Follower:
         space = process.space
         if not snapshot:
             return
-        if space is None or space.inexact:
+        if space is None or space.inexact or space.partial:
             self.tally.finals["unknown"] += 1
             return
         wanted = snapshot.ranges
@@ -209,13 +215,19 @@ class Follower:
         space.fault()
 
     def _begin(self, process: Process, returned: Returned) -> None:
-        """Begin a new program with what exec mapped."""
-        if self._snapshots is None or returned.result is None:
+        """Begin a new program with what exec mapped, or with nothing if that is not known."""
+        start_brk = returned.result
+        if start_brk is None:
             return
-        twins = [self._snapshots.begun(process.pid, returned.result) for _ in range(2)]
+        twins = [self._snapshots and self._snapshots.begun(process.pid, start_brk) for _ in "ab"]
         if twins[0] is not None and twins[1] is not None:
             process.space = Twins(twins[0], twins[1], {process.pid})
             process.space.fault()
+            return
+        eager, lazy = (
+            AddressSpace(mmap_base=UNKNOWN, start_brk=start_brk, brk=start_brk) for _ in "ab"
+        )
+        process.space = Twins(eager, lazy, {process.pid}, partial=True)
 
     def _mmap(self, process: Process, space: Twins, call: calls.Mmap) -> None:
         """Ask for the same mapping; if the kernel put it elsewhere, put it there too."""
@@ -229,8 +241,11 @@ class Follower:
         if call.flags & Map.BELOW_2G:
             kind = "mmap 32bit"
         flags = call.flags
+        concluded = space.eager.mmap_base == UNKNOWN and _conclude(space, call)
 
         def ask(mm: AddressSpace) -> int:
+            if concluded or mm.mmap_base == UNKNOWN:
+                raise CannotKnow
             return mmap(mm, call.address, call.length, call.prot, flags, file, call.offset)
 
         def force(mm: AddressSpace) -> None:
@@ -285,7 +300,10 @@ class Follower:
                 if not returned.error:
                     force(mm)
         name = kind if len(space.threads) == 1 else f"{kind} (threads)"
-        if None in answers or answers[0] != answers[1]:
+        failed = any(isinstance(answer, str) for answer in answers) and not returned.error
+        if space.partial and failed:
+            self._count(name, "unknown", None)  # it may be about what exec mapped
+        elif None in answers or answers[0] != answers[1]:
             self._count(name, "unknown", None)
         elif answers[0] == kernel:
             self._count(name, "right", None)
@@ -298,6 +316,22 @@ class Follower:
         self.tally.answers[f"{kind} {answer}"] += 1
         if miss is not None:
             self.tally.misses.append(miss)
+
+
+def _conclude(space: Twins, call: calls.Mmap) -> bool:
+    """Conclude where searches end, if this is an address that the kernel chose; tell whether.
+
+    In the lower half of user space it is where bottom-up searches begin.
+    """
+    length, found = page_up(call.length), call.returned.result
+    if call.address or not call.returned.succeeded or found is None or length >= PMD:
+        return False
+    for mm in (space.eager, space.lazy):
+        mm.mmap_base = found + length
+        mm.topdown = found >= TASK_SIZE // 2
+        if not mm.topdown:
+            mm.legacy_base = found
+    return True
 
 
 def _plain(call: calls.Call) -> Operation | None:
