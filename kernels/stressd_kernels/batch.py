@@ -39,8 +39,9 @@ def load_wide(words, tree, keys, values):
 
     keys, values  uint64[:] of one length, 1 or more; values holds the references on the way
 
-    All leaves are equally deep (N4), so the first search tells where the others are. One that
-    is not at a leaf then, or met a freed node, has TRAP for its value.
+    All begin at one root. Its leaves are equally deep (N4), and a node is only ever replaced by
+    one of its height, so the first search tells where the others are. One that is not at a leaf
+    then, or met a freed node, has TRAP for its value.
     """
     root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     values[:] = root
