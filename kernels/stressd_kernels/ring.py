@@ -12,6 +12,9 @@ A record is torn while its first word is 0: the writer clears that word, writes 
 sets it last. Whoever reads a live ring reads the first word before and after the others; a
 reader of a dead process's ring just skips a 0.
 
+Not promised: whole records of a live ring where a processor reorders loads. The reader copies the
+file and orders nothing, which is enough on x86-64.
+
 Ordering                                            pairs with   and forbids
     R1  release fence, after clearing the number    R2           new words under the old number
     R2  release, writing the number                 R1           the number before the words
