@@ -75,6 +75,8 @@ ARENA_FULL = np.uint64(Status.ARENA_FULL)
 CORRUPT = np.uint64(Status.CORRUPT)
 
 assert int(INNER_NEED) + BATCH < CACHE_MAX
+assert INNER_CACHED == LEAF_CACHED + 1
+assert SLOT_INNER_CACHE == SLOT_LEAF_CACHE + CACHE_MAX
 
 
 @kernel_inline
@@ -223,31 +225,28 @@ def chunk_open(words, inner):
     return np.int64(first)
 
 
-@kernel
+@kernel_inline
 def node_free(words, slot, ref):
     """Put a node that no reader can hold back into the slot's cache.
 
     ref  reference of the node; its generation becomes invalid here, and only here
     """
     node = np.int64(ref & NODE_MASK)
+    inner = np.int64(~ref & LEAF_BIT)
     generation = (words[node] + GENERATION_ONE) & GENERATION_MASK
-    if ref & LEAF_BIT != U0:
-        if words[HEADER_POISON] != U0:
-            lanes_fill(words, node, UMAX)
-            lanes_fill(words, node + 16, POISON)
-        cache_put(words, slot + LEAF_CACHED, slot + SLOT_LEAF_CACHE, node, 0)
-    else:
-        if words[HEADER_POISON] != U0:
-            lanes_fill(words, node, UMAX)
-            lanes_fill(words, node + 16, words[HEADER_TRAP])
-        cache_put(words, slot + INNER_CACHED, slot + SLOT_INNER_CACHE, node, 1)
+    if words[HEADER_POISON] != U0:
+        lanes_fill(words, node, UMAX)
+        lanes_fill(words, node + 16, words[HEADER_TRAP] if inner else POISON)
     words[node] = generation
+    cache_put(words, slot, node, inner)
     words[slot + NODES_FREED] += U1
 
 
 @kernel_inline
-def cache_put(words, count_at, cache_at, node, inner):
-    """Push a node onto a cache; a full cache first gives a batch to the shared stack."""
+def cache_put(words, slot, node, inner):
+    """Push a node onto the cache of its kind; a full one first gives batches to the stack."""
+    count_at = slot + LEAF_CACHED + inner
+    cache_at = slot + SLOT_LEAF_CACHE + inner * CACHE_MAX
     while words[count_at] >= SPILL_AT:
         cache_spill(words, count_at, cache_at, inner)
     words[cache_at + np.int64(words[count_at])] = np.uint64(node)

@@ -157,10 +157,9 @@ def limbo_advance(words, slot):
 
 @kernel_inline
 def limbo_is_due(words, slot):
-    """Say whether there is so much to stamp, to count or to free that it is time to collect."""
+    """Say whether so much waits to be stamped, or is ready to be freed, that it is time for it."""
     waiting = words[slot + LIMBO_TAIL] - words[slot + LIMBO_STAMPED]
-    ready = words[slot + READY_COUNT]
-    return waiting >= COLLECT_EVERY or ready > U0 or words[slot + LIMBO_SINCE] >= ADVANCE_EVERY
+    return waiting + words[slot + READY_COUNT] >= COLLECT_EVERY
 
 
 @kernel_inline

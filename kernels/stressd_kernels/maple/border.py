@@ -47,27 +47,19 @@ from stressd_kernels.maple.node import (
     slot_high,
 )
 from stressd_kernels.maple.publish import publish
-from stressd_kernels.maple.walk import (
-    LEFT,
-    PATH_HIGH,
-    PATH_LOW,
-    PATH_PLACE,
-    PLAN_FIRST,
-    PLAN_LAST,
-    PLAN_VALUE,
-)
+from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK
 
-BORDER_PIVOT = SLOT_SCRATCH + 3
-BORDER_REFS = SLOT_SCRATCH + 4
-BORDER_GAPS = SLOT_SCRATCH + 6
+BORDER_PIVOT = SLOT_SCRATCH
+BORDER_REFS = SLOT_SCRATCH + 1
+BORDER_GAPS = SLOT_SCRATCH + 3
 
 
 @kernel
-def border_lower(words, tree, slot, depth, kept):
-    """Erase from PLAN_FIRST to the end of the leaf at `depth` of the left path, if it is simple.
+def border_lower(words, tree, slot, depth, kept, first):
+    """Erase from `first` to the end of the leaf at `depth` of the left path, if it is simple.
 
-    kept    slots that the leaf keeps; the last of them, not NULL, is to end before PLAN_FIRST
+    kept    slots that the leaf keeps; the last of them, not NULL, is to end before `first`
     return  False: nothing is done, because the leaf would have too few slots, or because there
             is no right sibling, or none that begins with NULL
     """
@@ -84,7 +76,6 @@ def border_lower(words, tree, slot, depth, kept):
     if words[right + SLOT_FIRST] != NULL:
         return False
     leaf = np.int64(words[path])
-    first = words[slot + PLAN_FIRST]
     gone = ALL_SLOTS & ~((U1 << np.uint64(kept)) - U1)
     words[tree + TREE_COUNT] -= np.uint64(bits_set(~lanes_zero(words, leaf + SLOT_FIRST) & gone))
     end = slot_high(words, right, 0, slot_high(words, parent, place + 1, words[above + PATH_HIGH]))
@@ -99,9 +90,10 @@ def border_lower(words, tree, slot, depth, kept):
 
 
 @kernel
-def border_raise(words, tree, slot, depth):
-    """Store the plan into slot 0 of the leaf at `depth`, which is NULL and reaches beyond it.
+def border_raise(words, tree, slot, depth, plan):
+    """Store into slot 0 of the leaf at `depth`, which is NULL and reaches beyond the new range.
 
+    plan    first, last, value
     return  False: nothing is done, because there is no left sibling, or it has no room
     """
     path = slot + LEFT + depth
@@ -113,21 +105,21 @@ def border_raise(words, tree, slot, depth):
     leaf = np.int64(load_relaxed(words, parent + SLOT_FIRST + place) & NODE_MASK)
     right = np.int64(words[path])
     low = words[path + PATH_LOW]
-    first = words[slot + PLAN_FIRST]
+    first, last, value = plan
     used = lanes_below(words, leaf, low - U1) + 1
     at = used + np.int64(low < first)
     if at >= SLOTS:
         return False
     words[tree + TREE_COUNT] += U1
-    rest = slot_high(words, right, 0, words[path + PATH_HIGH]) - words[slot + PLAN_LAST]
+    rest = slot_high(words, right, 0, words[path + PATH_HIGH]) - last
     gap = lanes_null_gap_but(words, right, low, words[path + PATH_HIGH], U1)
     words[slot + BORDER_GAPS] = max(words[parent + GAP_FIRST + place], first - low)
     words[slot + BORDER_GAPS + 1] = max(gap, rest)
-    words[slot + BORDER_PIVOT] = words[slot + PLAN_LAST]
+    words[slot + BORDER_PIVOT] = last
     fresh = leaf_start(words, slot, leaf, used)
     words[fresh + PIVOT_FIRST + used - 1] = low - U1
     words[fresh + PIVOT_FIRST + at - 1] = first - U1
-    words[fresh + SLOT_FIRST + at] = words[slot + PLAN_VALUE]
+    words[fresh + SLOT_FIRST + at] = value
     words[slot + BORDER_REFS] = ref_make(words, fresh, LEAF_BIT)
     words[slot + BORDER_REFS + 1] = ref_make(words, leaf_start(words, slot, right, SLOTS), LEAF_BIT)
     border_publish(words, tree, slot, depth, place)

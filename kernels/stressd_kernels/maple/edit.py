@@ -12,8 +12,8 @@ Decide, then do. `store_locked` and `erase_locked` walk once and choose:
                (rebuild.py, called through its address: it is large, and four entry points would
                otherwise each contain it)
 
-The plan of a LEAF or BORDER edit is the new range, in the slot's scratch words. In the leaf's
-copy it takes one slot; before and after it stays what is left of the slots that it meets.
+In a leaf's copy the new range takes one slot; before and after it stays what is left of the
+slots that it meets.
 """
 
 import numpy as np
@@ -48,16 +48,7 @@ from stressd_kernels.maple.node import (
     slot_low,
 )
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
-from stressd_kernels.maple.walk import (
-    LEFT,
-    PATH_HIGH,
-    PATH_LOW,
-    PATH_PLACE,
-    PLAN_FIRST,
-    PLAN_LAST,
-    PLAN_VALUE,
-    walk,
-)
+from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
 from stressd_kernels.refs import LEAF_BIT, NO_REF
 from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb, structure_call
@@ -68,7 +59,7 @@ RESERVED = np.uint64(RESERVED_BIT)
 REBUILD = int(Verb.REBUILD)
 
 
-@kernel
+@kernel_inline
 def store_locked(words, tree, slot, first, last, value):
     """Map [first, last] to `value` (NULL erases); the caller holds the lock and has nodes.
 
@@ -84,19 +75,28 @@ def store_locked(words, tree, slot, first, last, value):
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
     place = np.int64(words[path + PATH_PLACE])
-    high = words[path + PATH_HIGH]
     exact = slot_low(words, leaf, place, words[path + PATH_LOW]) == first
-    exact = exact and slot_high(words, leaf, place, high) == last
+    exact = exact and slot_high(words, leaf, place, words[path + PATH_HIGH]) == last
     before = words[leaf + SLOT_FIRST + place]
     ordinary = before != NULL and value != NULL and (before | value) & RESERVED == U0
     if exact and ordinary:
         publish_value(words, tree, slot, leaf + SLOT_FIRST + place, value)
         return OK
-    if last <= high:
-        words[slot + PLAN_FIRST] = first
-        words[slot + PLAN_LAST] = last
-        words[slot + PLAN_VALUE] = value
-        if leaf_write(words, tree, slot, depth, lanes_below(words, leaf, last)):
+    return store_at(words, tree, slot, depth, (first, last, value))
+
+
+@kernel
+def store_at(words, tree, slot, depth, plan):
+    """Store what is not one value for another, from the leaf at `depth` of the left path on.
+
+    plan  first, last, value, as for `store_locked`
+    """
+    first, last, value = plan
+    path = slot + LEFT + depth
+    if last <= words[path + PATH_HIGH]:
+        end = lanes_below(words, np.int64(words[path]), last)
+        span = np.int64(words[path + PATH_PLACE]), end
+        if leaf_write(words, tree, slot, depth, span, plan):
             return OK
     return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
 
@@ -123,42 +123,45 @@ def erase_locked(words, tree, slot, key):
     words[slot + RESULT_FIRST] = first
     words[slot + RESULT_LAST] = last
     words[slot + RESULT_VALUE] = value
-    words[slot + PLAN_FIRST] = first
-    words[slot + PLAN_LAST] = last
-    words[slot + PLAN_VALUE] = NULL
-    if leaf_write(words, tree, slot, depth, place):
+    if leaf_write(words, tree, slot, depth, (place, place), (first, last, NULL)):
         return OK
     return structure_call(words, REBUILD, tree, slot, first, last, NULL, U0, U0)
 
 
 @kernel_inline
-def leaf_write(words, tree, slot, depth, end):
-    """Carry out the plan inside the leaf at `depth` of the left path; False: it takes REBUILD.
+def leaf_write(words, tree, slot, depth, span, plan):
+    """Carry out a write inside the leaf at `depth` of the left path; False: it takes REBUILD.
 
-    end  the slot that holds PLAN_LAST
-    The slots that the new range meets are few and their pattern is random, so they are counted,
-    not branched on.
+    span    the slots that hold the first and the last key of the range
+    plan    first, last, value: what is to be mapped to what
+    The slots that a range meets are few and their pattern is random: they are counted, not
+    branched on.
     """
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
-    begin = np.int64(words[path + PATH_PLACE])
+    low = words[path + PATH_LOW]
     high = words[path + PATH_HIGH]
-    if words[slot + PLAN_VALUE] == NULL:
-        empty = lanes_zero(words, leaf + SLOT_FIRST)
+    begin, end = span
+    first, last, value = plan
+    used = lanes_below(words, leaf, high) + 1
+    empty = lanes_zero(words, leaf + SLOT_FIRST)
+    if value == NULL:
         if begin == end and bit(empty, begin) == 1:
             words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
             return True
-        begin, end = null_touched(words, slot, depth, empty, begin, end)
-    left = np.int64(slot_low(words, leaf, begin, words[path + PATH_LOW]) < words[slot + PLAN_FIRST])
-    if words[slot + PLAN_VALUE] == NULL and words[slot + PLAN_LAST] == high and high != UMAX:
-        return border_lower(words, tree, slot, depth, begin + left)
-    right = np.int64(slot_high(words, leaf, end, high) > words[slot + PLAN_LAST])
-    used = lanes_below(words, leaf, high) + 1 - (end - begin) + left + right
-    if used > SLOTS and end == 0 and right == 1 and words[leaf + SLOT_FIRST] == NULL:
-        return border_raise(words, tree, slot, depth)
+        begin, end = null_touched(words, (leaf, low, high), empty, span, plan)
+        first = slot_low(words, leaf, begin, low) if bit(empty, begin) == 1 else first
+        last = slot_high(words, leaf, end, high) if bit(empty, end) == 1 else last
+    left = np.int64(slot_low(words, leaf, begin, low) < first)
+    right = np.int64(slot_high(words, leaf, end, high) > last)
+    used -= end - begin - left - right
+    if value == NULL and last == high and high != UMAX:
+        return border_lower(words, tree, slot, depth, begin + left, first)
+    if used > SLOTS and end == 0 and right == 1 and bit(empty, 0) == 1:
+        return border_raise(words, tree, slot, depth, plan)
     if used > SLOTS or used == 1 or (used < FILL_MIN and depth > 0 and high != UMAX):
         return False
-    leaf_replace(words, tree, slot, depth, begin, end)
+    leaf_replace(words, tree, slot, depth, (begin, end), (first, last, value))
     return True
 
 
@@ -169,56 +172,48 @@ def bit(mask, place):
 
 
 @kernel_inline
-def null_touched(words, slot, depth, empty, begin, end):
-    """Widen the plan, an erasure in slots begin .. end, to the NULL slots that it touches (N2).
+def null_touched(words, leaf, empty, span, plan):
+    """Return the span of an erasure with the NULL slots that it touches, one on each side (N2).
 
-    empty   mask of the NULL slots of the leaf; no two are adjacent but for those not in use
-    return  the slots replaced now
+    leaf    word index, first and last key
+    empty   mask of its NULL slots; no two are adjacent but for those not in use
     """
-    path = slot + LEFT + depth
-    leaf = np.int64(words[path])
-    low = words[path + PATH_LOW]
-    high = words[path + PATH_HIGH]
-    first = words[slot + PLAN_FIRST]
-    last = words[slot + PLAN_LAST]
-    begin -= np.int64(slot_low(words, leaf, begin, low) == first) & bit(empty << U1, begin)
-    end_high = slot_high(words, leaf, end, high)
-    end += np.int64(end_high == last) & np.int64(last < high) & bit(empty, end + 1)
-    begin_low = slot_low(words, leaf, begin, low)
-    end_high = slot_high(words, leaf, end, high)
-    words[slot + PLAN_FIRST] = begin_low if bit(empty, begin) == 1 else first
-    words[slot + PLAN_LAST] = end_high if bit(empty, end) == 1 else last
-    return begin, end
+    node, low, high = leaf
+    begin, end = span
+    begins = np.int64(slot_low(words, node, begin, low) == plan[0])
+    ends = np.int64(slot_high(words, node, end, high) == plan[1]) & np.int64(plan[1] < high)
+    return begin - (begins & bit(empty << U1, begin)), end + (ends & bit(empty, end + 1))
 
 
 @kernel_inline
-def leaf_replace(words, tree, slot, depth, begin, end):
-    """Copy the leaf at `depth` with the plan in place of slots begin .. end; publish the copy."""
+def leaf_replace(words, tree, slot, depth, span, plan):
+    """Publish a copy of the leaf at `depth`, with one range in place of the slots of `span`."""
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
-    first = words[slot + PLAN_FIRST]
-    last = words[slot + PLAN_LAST]
-    value = words[slot + PLAN_VALUE]
+    begin, end = span
+    first, last, value = plan
     low = slot_low(words, leaf, begin, words[path + PATH_LOW])
     high = slot_high(words, leaf, end, words[path + PATH_HIGH])
     left = np.int64(low < first)
     right = np.int64(high > last)
-    fresh = leaf_take(words, slot)
-    lanes_splice(words, fresh, leaf, begin + left, end - begin - left - right, first, last, value)
     empty = lanes_zero(words, leaf + SLOT_FIRST)
     replaced = (U1 << np.uint64(end + 1)) - (U1 << np.uint64(begin))
-    kept = (left & ~bit(empty, begin)) + (right & ~bit(empty, end)) + np.int64(value != NULL)
-    words[tree + TREE_COUNT] += np.uint64(kept - bits_set(~empty & replaced))
     gap = U0
     if depth > 0 and words[tree + TREE_FLAGS] & GAPS == GAPS:
+        gap = gap_above(words, slot, depth)
         if value == NULL:
-            gap = max(gap_above(words, slot, depth), last - first + U1)
-        else:
+            gap = max(gap, last - first + U1)
+        elif high - low + U1 >= gap:  # otherwise what is replaced was too short to matter
             gap = lanes_null_gap_but(
                 words, leaf, words[path + PATH_LOW], words[path + PATH_HIGH], replaced
             )
             gap = max(gap, first - low if bit(empty, begin) == 1 else U0)
             gap = max(gap, high - last if bit(empty, end) == 1 else U0)
+    kept = (left & ~bit(empty, begin)) + (right & ~bit(empty, end)) + np.int64(value != NULL)
+    words[tree + TREE_COUNT] += np.uint64(kept - bits_set(~empty & replaced))
+    fresh = leaf_take(words, slot)
+    shift = end - begin - left - right
+    lanes_splice(words, fresh, leaf, begin + left, shift, first, last, value)
     publish(words, tree, slot, depth, ref_make(words, fresh, LEAF_BIT), gap)
     limbo_retire(words, slot, ref_make(words, leaf, LEAF_BIT))
 

@@ -72,6 +72,7 @@ from stressd_kernels.maple.walk import (
     PATH_HIGH,
     PATH_LOW,
     PATH_PLACE,
+    PATH_WORDS,
     RIGHT,
     walk,
 )
@@ -88,6 +89,8 @@ OLD_PATH = SLOT_SCRATCH + 16  # nodes of a path before it moved outward
 @kernel
 def rebuild(words, tree, slot, first, last, value):
     """Map [first, last] to `value`, whatever that takes; the caller holds the lock (W1).
+
+    The left path is that of `first`, unless the tree is empty.
 
     words  uint64[::1]; tree, slot: word indexes of their blocks
     return OK; the caller reserved nodes (A) and room in limbo, so nothing fails
@@ -181,12 +184,16 @@ def is_empty(words, slot):
 
 @kernel
 def find_ends(words, tree, slot):
-    """Walk to both ends, widening the range of an erasure to the NULLs it touches (N2).
+    """Find both ends, and widen the range of an erasure to the NULLs it touches (N2).
 
+    The caller has walked to the left end; most often the right one is in the same leaf.
     return  the depth of the leaves
     """
-    depth = walk(words, tree, slot + LEFT, words[slot + FIRST], HEIGHT_MAX)
-    walk(words, tree, slot + RIGHT, words[slot + LAST], HEIGHT_MAX)
+    depth = np.int64(words[tree + TREE_HEIGHT] - U1)
+    if words[slot + LAST] <= words[slot + LEFT + depth + PATH_HIGH]:
+        path_copy(words, slot, depth)
+    else:
+        walk(words, tree, slot + RIGHT, words[slot + LAST], HEIGHT_MAX)
     if words[slot + VALUE] == NULL:
         null_left(words, slot, depth)
         null_right(words, slot, depth)
@@ -195,6 +202,14 @@ def find_ends(words, tree, slot):
             walk(words, tree, slot + RIGHT, high + U1, HEIGHT_MAX)
             null_right(words, slot, depth)
     return depth
+
+
+@kernel
+def path_copy(words, slot, depth):
+    """Make the right path what the left one is, down to `depth`."""
+    for at in range(slot + LEFT, slot + LEFT + depth + 1):
+        for part in range(0, PATH_WORDS, PATH_PLACE):
+            words[at + part + PATH_WORDS] = words[at + part]
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from tests.model.mutant import Mutant
 from tests.model.mutants.advance_past_a_reader import ADVANCE_PAST_A_READER
+from tests.model.mutants.border_raised_over_a_live_leaf import BORDER_RAISED_OVER_A_LIVE_LEAF
 from tests.model.mutants.free_without_grace import FREE_WITHOUT_GRACE
 from tests.model.mutants.labels import WEAKENED
 from tests.model.mutants.lock_that_does_nothing import LOCK_THAT_DOES_NOTHING
@@ -24,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     REUSE_AT_ONCE,
     PUBLISH_BEFORE_FILLING,
     PIVOTS_IN_PLACE,
+    BORDER_RAISED_OVER_A_LIVE_LEAF,
     VERSION_COUNTS_ONCE,
     NEXT_UNCHECKED,
     LOCK_THAT_DOES_NOTHING,

@@ -12,6 +12,7 @@ from tests.model.scenarios.findings import Findings
 from tests.model.scenarios.gaps import Gaps
 from tests.model.scenarios.load import Load
 from tests.model.scenarios.lock import Lock
+from tests.model.scenarios.raised import Raised
 from tests.model.scenarios.ring import Ring
 from tests.model.scenarios.scan import Scan
 from tests.model.scenarios.writers import Writers
@@ -23,6 +24,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Load,
     Find,
     Border,
+    Raised,
     Batch,
     Scan,
     Gaps,
