@@ -41,7 +41,7 @@ class Calls:
         self.gaps = gaps
         self.words = arena.words
         self._tree: int | None = arena.open_tree(gaps=gaps)
-        self._offered: set[Verb] = set()  # verbs whose helpers stand in its block
+        self._addresses: dict[Verb, int] = {}  # of the verbs that have been asked for
 
     @property
     def block(self) -> int:
@@ -84,11 +84,14 @@ class Calls:
         address = self.address(verb)
         numbers = five(*arguments)
         while True:
-            with self.arena.seated() as slot:
+            slot = self.arena.seat()
+            try:
                 if aligned:
                     self.words[slot + ASK_MASK], self.words[slot + ASK_OFFSET] = aligned
                 status = int(invoke(self.words, address, self.block, slot, verb.reads, *numbers))
                 answers = [int(self.words[slot + result]) for result in results]
+            finally:
+                self.arena.leave(slot)
             if status != Status.BACKLOG or verb.reads:
                 self.require_open()
                 return status, *answers
@@ -98,9 +101,12 @@ class Calls:
         """Call an entry point that answers with an entry; return that, or None."""
         words = self.words
         address = self.address(verb)
-        with self.arena.seated() as slot:
+        slot = self.arena.seat()
+        try:
             status = int(invoke(words, address, self.block, slot, verb.reads, *five(*arguments)))
             first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
+        finally:
+            self.arena.leave(slot)
         self.require_open()
         return (first, last, value) if found(status) else None
 
@@ -118,10 +124,11 @@ class Calls:
 
     def address(self, verb: Verb) -> int:
         """Return the address of an entry point, and see to it that those it calls are there."""
-        if verb in STRUCTURE.helpers and verb not in self._offered:
-            self.arena.offer(self.block, STRUCTURE, (verb,))
-            self._offered.add(verb)
-        return STRUCTURE.entries[verb].address
+        if (address := self._addresses.get(verb)) is None:
+            if verb in STRUCTURE.helpers:
+                self.arena.offer(self.block, STRUCTURE, (verb,))
+            address = self._addresses[verb] = STRUCTURE.entries[verb].address
+        return address
 
     def need_gaps(self) -> None:
         """Raise ValueError if the tree does not track gaps."""

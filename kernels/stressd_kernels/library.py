@@ -143,7 +143,9 @@ class MapleTree:
 
     def _entry(self, verb: Verb, *arguments: int) -> Entry | None:
         entry = self._calls.entry(verb, *arguments)
-        return entry and (entry[0], entry[1], sound(entry[2]))
+        if entry:
+            sound(entry[2])
+        return entry
 
     def items(self, first: int = 0, last: int = MAX) -> Iterator[Entry]:
         """Yield (first, last, value) of every entry that meets [first, last], ascending.
