@@ -101,14 +101,14 @@ def explore(short: bool, only: str | None, jobs: int) -> dict[str, Any]:
             for n, mutant in enumerate(MUTANTS)
             if only in (None, mutant.scenario.name)
         ]
-        randoms: dict[Any, list[Future[Report]]] = {
-            row: [
+        randoms: dict[Any, list[Future[Report]]] = {}
+        every = {}
+        for row in rows:
+            every[row] = pool.submit(exhaustive_part, *row, most)
+            randoms[row] = [
                 pool.submit(random_part, *row, begin, min(begin + CHUNK, count))
                 for begin in range(0, count, CHUNK)
             ]
-            for row in rows
-        }
-        every = {row: pool.submit(exhaustive_part, *row, most) for row in rows}
         caught: dict[Any, list[bool]] = {row: [] for row in rows}
         for _, mutant, future in mutants:
             trouble, report = future.result()

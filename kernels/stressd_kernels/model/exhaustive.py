@@ -88,8 +88,9 @@ class Exhaustive:
         self.depth = self.spent = 0
         return True
 
-    def choose(self, machine: Machine, moves: list[Move]) -> Move:
+    def choose(self, machine: Machine) -> Move:
         """Return the next move of this run."""
+        moves = machine.possible()
         more = going_on(machine, moves)
         if more is not None:
             return more

@@ -41,8 +41,8 @@ class Chooser(Protocol):
 
     needs_state: bool  # whether it asks for Machine.state
 
-    def choose(self, machine: "Machine", moves: list[Move]) -> Move:
-        """Return one of `moves`."""
+    def choose(self, machine: "Machine") -> Move:
+        """Return one of the possible moves."""
 
     def pick(self, machine: "Machine", actor: int, count: int) -> int:
         """Return which of `count` values a load sees: 0 is the newest."""
@@ -161,16 +161,20 @@ class Machine:
     def _next(self) -> Actor:
         """Let the chooser make moves until it runs an actor; return that."""
         while True:
-            moves: list[Move] = [(a.number, RUN) for a in self.actors if not a.done]
-            for actor in self.actors:
-                for place in self.memory.drains(actor.number):
-                    moves.append((actor.number, place))
-            move = self.chooser.choose(self, moves)
+            move = self.chooser.choose(self)
             self.moves.append(move)
             number, place = move
             if place == RUN:
                 return self.actors[number]
             self.memory.drain(number, place)
+
+    def possible(self) -> list[Move]:
+        """Return the moves that can be made now."""
+        moves: list[Move] = [(actor.number, RUN) for actor in self.actors if not actor.done]
+        for actor in self.actors:
+            for place in self.memory.drains(actor.number):
+                moves.append((actor.number, place))
+        return moves
 
     def step(self, label: str | None = None) -> None:
         """Stop before what comes next until the chooser lets this actor do it."""

@@ -25,34 +25,40 @@ class Pct:
     def __init__(self, seed: int, depth: int, length: int) -> None:
         self.random = random.Random(seed)
         self.changes = {self.random.randrange(1, length + 1) for _ in range(depth - 1)}
-        self.priorities: dict[tuple[int, bool], float] = {}
+        self.ranking: list[tuple[float, int, bool]] = []  # highest first: actor, or its buffer
         self.lowest = 0.0
         self.clock = 0
 
-    def choose(self, machine: Machine, moves: list[Move]) -> Move:
+    def choose(self, machine: Machine) -> Move:
         """Return a move of whoever has the highest priority."""
-        priorities = self.priorities
-        if not priorities:
+        if not self.ranking:
             for number in range(len(machine.actors)):
-                priorities[number, True] = 1 + self.random.random()
-                priorities[number, False] = 1 + self.random.random()
-        best = max({(number, place == RUN) for number, place in moves}, key=priorities.__getitem__)
+                self.ranking.append((1 + self.random.random(), number, True))
+                self.ranking.append((1 + self.random.random(), number, False))
+            self.ranking.sort(reverse=True)
         self.clock += 1
+        move = self._highest(machine)
         if self.clock in self.changes:
-            self._drop(best)
-            self.changes.discard(self.clock)
-            best = max(
-                {(number, place == RUN) for number, place in moves}, key=priorities.__getitem__
-            )
-        number, runs = best
-        if runs:
-            return number, RUN
-        places = [move for move in moves if move[0] == number and move[1] != RUN]
-        return places[0] if len(places) == 1 else self.random.choice(places)
+            self._drop(move[0], move[1] == RUN)
+            move = self._highest(machine)
+        return move
 
-    def _drop(self, which: tuple[int, bool]) -> None:
+    def _highest(self, machine: Machine) -> Move:
+        for _, number, runs in self.ranking:
+            if runs:
+                if not machine.actors[number].done:
+                    return number, RUN
+            else:
+                places = machine.memory.drains(number)
+                if places:
+                    place = places[0] if len(places) == 1 else self.random.choice(places)
+                    return number, place
+        raise AssertionError("nobody can move")
+
+    def _drop(self, number: int, runs: bool) -> None:
         self.lowest -= 1
-        self.priorities[which] = self.lowest
+        self.ranking = [rank for rank in self.ranking if rank[1:] != (number, runs)]
+        self.ranking.append((self.lowest, number, runs))
 
     def pick(self, machine: Machine, actor: int, count: int) -> int:
         """Return 0, the newest, three times in four; any otherwise."""
@@ -60,4 +66,4 @@ class Pct:
 
     def waited(self, machine: Machine, actor: int) -> None:
         """Let everybody else go first, and the buffers drain."""
-        self._drop((actor, True))
+        self._drop(actor, True)

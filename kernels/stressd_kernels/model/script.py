@@ -47,8 +47,9 @@ class Script:
             if not WORD.fullmatch(word):
                 raise ScriptError(f"{word!r} is no word of a script")
 
-    def choose(self, machine: Machine, moves: list[Move]) -> Move:
+    def choose(self, machine: Machine) -> Move:
         """Return the move that the present word asks for."""
+        moves = machine.possible()
         names = {actor.name: actor for actor in machine.actors}
         while self.place < len(self.words):
             word = self.words[self.place]
