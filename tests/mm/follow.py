@@ -31,6 +31,7 @@ from tests.mm.spec.lookup import vma_lookup
 from tests.mm.spec.modify import bind, madvise, mlock, mlockall, mprotect, munlock
 from tests.mm.spec.process import fork
 from tests.mm.spec.remap import FIXED, MAYMOVE, mremap
+from tests.mm.spec.shm import SHM_REMAP, remap_file_pages, shmat, shmdt
 from tests.mm.spec.space import AddressSpace, File
 from tests.mm.spec.words import INFINITY, PMD, TASK_SIZE, CannotKnow, Failed, Vm, page_up
 from tests.mm.start import Snapshots
@@ -88,6 +89,7 @@ class Follower:
         self._log = log
         self._snapshots = snapshots
         self._of: dict[int, Process] = {}
+        self._segments: dict[int, int] = {}  # lengths of shared memory, by number
 
     def run(self) -> Tally:
         """Follow the log to its end."""
@@ -208,6 +210,17 @@ class Follower:
             self._mremap(space, record)
         elif isinstance(record, calls.Brk):
             self._answer("brk", space, record.returned, lambda mm: brk(mm, record.address))
+        elif isinstance(record, calls.Shmget):
+            self._segments[record.returned.result or 0] = record.length
+        elif isinstance(record, calls.Shmat) and self._segments.get(record.segment):
+            length = self._segments[record.segment]
+            self._answer(
+                "shmat",
+                space,
+                record.returned,
+                lambda mm: shmat(mm, length, record.address, record.flags),
+                lambda mm: shmat(mm, length, record.returned.result or 0, record.flags | SHM_REMAP),
+            )
         elif (operation := _plain(record)) is not None:
             self._answer(type(record).__name__.lower(), space, record.returned, operation)
         else:
@@ -280,7 +293,7 @@ class Follower:
         space: Twins,
         returned: Returned,
         ask: Operation,
-        force: Callable[[AddressSpace], None] | None = None,
+        force: Callable[[AddressSpace], object] | None = None,
     ) -> None:
         """Ask both models, count their answer, and make them what the kernel made."""
         if returned.result is None:
@@ -352,10 +365,14 @@ def _plain(call: calls.Call) -> Operation | None:
             done = lambda mm: mlockall(mm, flags)  # noqa: E731
         case calls.Munlockall():
             done = lambda mm: mlockall(mm, 0)  # noqa: E731
+        case calls.Shmdt(address):
+            done = lambda mm: shmdt(mm, address)  # noqa: E731
+        case calls.RemapFilePages(address, length, pgoff):
+            done = lambda mm: remap_file_pages(mm, address, length, pgoff)  # noqa: E731
         case calls.Mbind(address, length):
             policy = object()
             done = lambda mm: bind(mm, address, length, policy)  # noqa: E731
-        case calls.Exit() | calls.Personality() | calls.Shmget() | calls.Rlimit():
+        case calls.Exit() | calls.Personality() | calls.Rlimit():
             done = lambda mm: None  # noqa: E731
         case _:
             return None

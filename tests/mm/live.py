@@ -15,6 +15,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,15 @@ from tests.mm.spec.grow import brk, fault, populate
 from tests.mm.spec.modify import madvise, mlock, mprotect, munlock
 from tests.mm.spec.process import fork
 from tests.mm.spec.remap import mremap
+from tests.mm.spec.shm import remap_file_pages, shmat, shmdt
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
 from tests.mm.spec.words import INFINITY, PAGE, Failed, Limits, Vm, page_up
 
 SOURCE = Path(__file__).with_name("executor.c")
 KERNEL = "6.18."  # the rules are those of this one
 MMAP, MPROTECT, MUNMAP, BRK, MREMAP, MADVISE = 9, 10, 11, 12, 25, 28
-MUNLOCK, MLOCK2 = 150, 325
+MUNLOCK, MLOCK2, REMAP_FILE_PAGES = 150, 325, 216
+SHMGET, SHMAT, SHMCTL, SHMDT = 29, 30, 31, 67
 DATA_BYTES = 16 << 20
 HEADING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) \S{4} ([0-9a-f]+) \S+ \d+\s*(.*)")
 FLAGS = {
@@ -134,6 +137,25 @@ class Live:
     def brk(self, address: int) -> int | str:
         """Move the end of the heap in both."""
         return self._both(lambda mm: brk(mm, address), BRK, address)
+
+    def shmat(self, pages: int, address: int, flags: int) -> int | str:
+        """Attach a new segment in both; it vanishes with its last attachment."""
+        number = self._ask(f"{SHMGET} 0 {pages * PAGE} {0o600}")
+        model = partial(shmat, length=pages * PAGE, address=address, flags=flags)
+        answer = self._both(model, SHMAT, number, address, flags)
+        self._ask(f"{SHMCTL} {number} 0 0")  # IPC_RMID
+        return answer
+
+    def shmdt(self, address: int) -> int | str:
+        """Detach in both."""
+        return self._both(lambda mm: shmdt(mm, address), SHMDT, address)
+
+    def remap_file_pages(self, address: int, length: int, pgoff: int) -> int | str:
+        """Show other pages in both."""
+        return self._both(
+            lambda mm: remap_file_pages(mm, address, length, pgoff),
+            REMAP_FILE_PAGES, address, length, 0, pgoff, 0,
+        )  # fmt: skip
 
     def touch(self, address: int, *, write: bool) -> int | str:
         """Touch an address in both; -1 if that is a signal."""

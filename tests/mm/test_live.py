@@ -23,6 +23,7 @@ HERE = PRIVATE_ANON | FIXED
 LENGTHS = (1, 1, 2, 3, 5, 8)
 WHOLE = (1, 2, 3, 511, 512, 513, 1024)  # pages of mappings without an address
 HUGEPAGE, NOHUGEPAGE, POPULATE_WRITE = 14, 15, 23
+ATTACH = (0, 0, 0, 0o10000, 0o20000, 0o40000, 0o100000)  # SHM_RDONLY, RND, REMAP, EXEC
 ADVICE = (0, 1, 2, 10, 11, 14, 15, 16, 17, 18, 19, 23)
 
 
@@ -54,6 +55,7 @@ class Caller:
             self.map_here: 8, self.map_anywhere: 5, self.map_file: 5, self.grow: 2,
             self.unmap: 5, self.protect: 10, self.advise: 5, self.lock: 2,
             self.remap: 6, self.move: 5, self.heap: 2, self.touch: 12, self.fork: 1,
+            self.attach: 1, self.detach: 1, self.reorder: 1,
         }  # fmt: skip
         (kind,) = self.dice.choices(list(kinds), list(kinds.values()))
         kind()
@@ -146,6 +148,23 @@ class Caller:
         flags = self.dice.choice((3, 3, 3, 5, 7, 2))
         self.placed(self.live.mremap(self.address(), old, new, flags, self.address()))
 
+    def attach(self) -> None:
+        address = self.dice.choice((0, self.address()))
+        self.placed(self.live.shmat(self.dice.randrange(1, 9), address, self.dice.choice(ATTACH)))
+
+    def detach(self) -> None:
+        attached = [v for v in self.live.mm.vmas if v.file and v.file.closes]
+        vma = self.dice.choice(attached) if attached else None
+        self.live.shmdt(vma.start - vma.pgoff * PAGE if vma else self.address())
+
+    def reorder(self) -> None:
+        """Not of segments: they are removed already, and gone with their last page."""
+        shared = [v for v in self.live.mm.vmas if v.flags & Vm.SHARED and v.file]
+        starts = [v.start for v in shared if not v.file.closes]
+        if starts:
+            address, pgoff = self.dice.choice(starts), self.dice.randrange(16)
+            self.live.remap_file_pages(address, self.length(), pgoff)
+
     def heap(self) -> None:
         self.live.brk(self.live.mm.brk + self.dice.choice((-3, -1, 1, 1, 2)) * PAGE)
 
@@ -156,7 +175,7 @@ class Caller:
         """Touch an address, unless that is behind the end of a file: lengths are not modelled."""
         vma = next((v for v in self.live.mm.vmas if v.start <= address < v.end), None)
         if vma is not None and vma.file is not None and not vma.file.zero:
-            end = 0 if vma.file.path == "/dev/zero" else DATA_BYTES // PAGE
+            end = 0 if vma.file.path in ("/dev/zero", "/SYSV") else DATA_BYTES // PAGE
             if vma.pgoff_at(address) >= end:
                 return
         self.live.touch(address, write=write)

@@ -164,7 +164,7 @@ def test_brk_joins_only_left() -> None:
 
 def test_a_vma_whose_file_wants_to_be_told_is_not_merged_away() -> None:
     """It may grow and shrink, but it stays."""
-    file = File("/SYSV", shmem=True, closes=True)
+    file = File("/SYSV", shmem=True, segment=4 * PAGE)
     shared = READ_ONLY | Vm.SHARED | Vm.MAYSHARE
     low = vma(0, 2, shared, file=file, pgoff=0)
     middle = vma(2, 4, shared | Vm.WRITE, file=file, pgoff=2)

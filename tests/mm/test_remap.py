@@ -135,8 +135,13 @@ def test_mremap_fixed_of_equal_length_moves_all_vmas() -> None:
 
 
 def test_mremap_moves_a_file_with_a_place_of_its_own_only_alone() -> None:
-    """Private /dev/zero is refused where several move, as first one and as a later one."""
-    zero = File("/dev/zero", zero=True)
+    """/dev/zero and SysV segments are refused where several move, as first and as later ones."""
+    for file in (File("/dev/zero", zero=True), File("/SYSV", shmem=True, segment=PAGE)):
+        moves_only_alone(file)
+
+
+def moves_only_alone(zero: File) -> None:
+    """Expect that a mapping of this file cannot be one of several that move."""
     first = space(vma(0, 1, file=zero, pgoff=0), vma(1, 2))
     fails("EFAULT", lambda: remap(first, 0, 2, 2, TO, 50))
     assert shape(first) == [(0, 1), (1, 2)]

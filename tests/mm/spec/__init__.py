@@ -13,6 +13,7 @@ address space is a sorted list of VMAs and every question is answered by walking
     change    mmap, munmap
     modify    mprotect, madvise, mlock, mlockall
     remap     mremap
+    shm       SysV shared memory, remap_file_pages
     grow      brk, stack growth, faults
     process   fork, exec, exit
 

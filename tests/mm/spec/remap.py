@@ -174,9 +174,9 @@ def _moves_with_others(vma: Vma) -> bool:
     """Tell whether a VMA can be one of several: not if its file has a rule of its own for places.
 
     That of ext4 and its kin (huge pages), of shared memory and of hugetlb are known to do no
-    harm; private /dev/zero is not among them.
+    harm; private /dev/zero and SysV segments are not among them.
     """
-    return vma.file is None or not vma.file.zero
+    return vma.file is None or not (vma.file.zero or vma.file.closes)
 
 
 def _to_target(mm: AddressSpace, call: Remap) -> int:

@@ -22,7 +22,12 @@ class File:
     zero: bool = False  # /dev/zero: a private mapping of it is anonymous memory
     hugetlb: bool = False
     special: bool = False  # vdso and its kin: no file in truth, and never split
-    closes: bool = False  # it wants to be told when a VMA goes (SysV shm), so none is merged away
+    segment: int = 0  # bytes of a SysV segment, which wants to be told when a VMA of it goes
+
+    @property
+    def closes(self) -> bool:
+        """Whether it wants to be told when a VMA goes, so that none is merged away."""
+        return self.segment > 0
 
 
 @dataclass(frozen=True, eq=False)
