@@ -65,10 +65,11 @@ def build(folder: Path) -> Path:
 class Live:
     """One process, and the model of its address space, kept alike."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, *, topdown: bool = True) -> None:
         self.files = opened(folder)
+        self._topdown = topdown
         self._process = subprocess.Popen(
-            [str(program)],
+            [*([] if topdown else ["setarch", "-L"]), str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -213,12 +214,13 @@ class Live:
     def _begin(self) -> AddressSpace:
         """Return the model of the process as it is now: writable memory has been written to."""
         self._maps()
-        mm = AddressSpace(limits=limits(), huge_pages=huge_pages())
+        mm = AddressSpace(topdown=self._topdown, limits=limits(), huge_pages=huge_pages())
         for start, end, flags, offset, name in self._shown:
             vma = Vma(start, end, flags, None, start // PAGE)
             if name in ("[vvar]", "[vvar_vclock]", "[vdso]"):
                 vma.file = File(name, special=True)
                 mm.mmap_base = end
+                mm.legacy_base = start if name == "[vvar]" else mm.legacy_base
             elif name.startswith("/"):
                 vma.file, vma.pgoff = File(name), offset // PAGE
             elif name == "[heap]":

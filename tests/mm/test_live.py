@@ -6,6 +6,7 @@ Nothing is mapped that would need much memory, so this is safe to run anywhere.
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,6 +192,18 @@ def test_random_calls_agree_with_the_kernel(live: Live, seed: int) -> None:
     caller = Caller(live, seed)
     for _ in range(STEPS):
         caller.call()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_calls_agree_in_a_bottomup_layout(program: Path, tmp_path: Path, seed: int) -> None:
+    """The old layout: everything goes to the lowest place."""
+    if shutil.which("setarch") is None:
+        pytest.skip("no setarch here")
+    live = Live(program, tmp_path, topdown=False)
+    caller = Caller(live, seed)
+    for _ in range(STEPS):
+        caller.call()
+    live.close()
 
 
 def free_top(live: Live) -> int:
