@@ -116,6 +116,21 @@ def write_that_takes(words, slot, leaves):  # type: ignore[no-untyped-def]
     return takes_end(words, slot, np.uint64(0))
 
 
+def test_whole_trees_may_take_any_number(tree: MapleTree) -> None:
+    """Copies and builds, done or refused, and clearing what is empty, fail no assertion."""
+    arena, entries = arena_below(tree), list(tree)
+    for after in (0, 20, 1000):
+        other = MapleTree(arena=arena)
+        with contextlib.suppress(MemoryError), arena.failing(after):
+            tree.copy().clear()
+        with contextlib.suppress(MemoryError), arena.failing(after):
+            other.build(entries)
+        other.clear()
+        other.clear()
+        tree.store(7, 8, after + 1)
+    assert arena.failed_checks() == {}
+
+
 def test_a_write_takes_no_more_than_it_may() -> None:
     """Even if the cache would have had more."""
     arena = Arena(64 << 20)

@@ -28,6 +28,7 @@ from stressd_kernels.layout import (
     TREE_ROOT,
     TREE_VERSION,
     U0,
+    U1,
 )
 from stressd_kernels.limbo import (
     limbo_collect,
@@ -159,7 +160,7 @@ def write_begin(words, tree, slot):
 @kernel_inline
 def write_end(words, tree, slot, status, extra):
     """Give the lock back, collect some garbage if it is due and `extra` nodes; pass `status` on."""
-    if CHECKING and extra == U0:  # building and clearing take, or give, any number
+    if CHECKING and extra == U0:  # building takes, and clearing gives, any number
         status = takes_end(words, slot, status)
     if status != OK:
         words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)  # as it was
@@ -263,6 +264,8 @@ def clear(base, tree, slot, a, b, c, d, e):
         status = hold_begin(words, tree, slot)
     if status != OK:
         return status
+    if CHECKING:
+        takes_begin(words, slot)
     words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
     root = load_relaxed(words, tree + TREE_ROOT)
@@ -298,7 +301,7 @@ def build(base, tree, slot, a, b, c, d, e):
     words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    return write_end(words, tree, slot, status, nodes)
+    return write_end(words, tree, slot, status, max(nodes, U1))  # it takes any number
 
 
 @entry
