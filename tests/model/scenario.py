@@ -109,11 +109,12 @@ class Scenario:
 
     # -- for actors --------------------------------------------------------------------------
 
-    def ask(self, slot: int, verb: Verb, *arguments: int) -> int:
-        """Call one entry point of the tree."""
+    def ask(self, slot: int, verb: Verb, *arguments: int, tree: int | None = None) -> int:
+        """Call one entry point of the tree, or of another one."""
+        tree = self.tree if tree is None else tree
         five = [np.uint64(argument) for argument in (*arguments, 0, 0, 0, 0, 0)[:5]]
-        address = self.words[self.tree + TREE_ENTRIES_AT + verb]
-        return int(entry_call(self.words, address, self.tree, slot, *five))
+        address = self.words[tree + TREE_ENTRIES_AT + verb]
+        return int(entry_call(self.words, address, tree, slot, *five))
 
     def version(self) -> int:
         """Return the tree's version when nothing runs."""

@@ -6,6 +6,7 @@ from tests.model.mutants.border_raised_over_a_live_leaf import BORDER_RAISED_OVE
 from tests.model.mutants.free_without_grace import FREE_WITHOUT_GRACE
 from tests.model.mutants.labels import WEAKENED
 from tests.model.mutants.lock_that_does_nothing import LOCK_THAT_DOES_NOTHING
+from tests.model.mutants.locks_in_any_order import LOCKS_IN_ANY_ORDER
 from tests.model.mutants.next_unchecked import NEXT_UNCHECKED
 from tests.model.mutants.pivots_in_place import PIVOTS_IN_PLACE
 from tests.model.mutants.publish_before_filling import PUBLISH_BEFORE_FILLING
@@ -29,6 +30,7 @@ MUTANTS: tuple[Mutant, ...] = (
     VERSION_COUNTS_ONCE,
     NEXT_UNCHECKED,
     LOCK_THAT_DOES_NOTHING,
+    LOCKS_IN_ANY_ORDER,
     WAIT_WHILE_PINNED,
     *WEAKENED,
 )

@@ -6,6 +6,7 @@ from tests.model.scenarios.batch import Batch
 from tests.model.scenarios.border import Border
 from tests.model.scenarios.broken import Broken
 from tests.model.scenarios.certify import Certify
+from tests.model.scenarios.copy import Copy
 from tests.model.scenarios.epoch import Epoch
 from tests.model.scenarios.find import Find
 from tests.model.scenarios.findings import Findings
@@ -29,6 +30,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Scan,
     Gaps,
     Writers,
+    Copy,
     Backlog,
     Ring,
     Certify,

@@ -24,6 +24,7 @@ class Certify(Scenario):
     """A reader never takes a finished write for one that has not begun."""
 
     name = "certify"
+    preemptions = 4
 
     @property
     def shared(self) -> Collection[int]:
