@@ -1,6 +1,6 @@
 """Explore every scenario in every memory, and every mutant: `make model`.
 
-    STRESSD_BUILD=model python -m tests.model [--short] [--json FILE] [--only NAME]
+    STRESSD_BUILD=model python -m tests.model [--short] [--json FILE] [--only NAME ...]
 
 Prints one line for each scenario and memory, and what went wrong, if anything did; then the exit
 code is 1.
@@ -90,16 +90,16 @@ def line_of(name: str, memory: str, random: Report, every: Report, caught: str) 
     )
 
 
-def explore(short: bool, only: str | None, jobs: int) -> dict[str, Any]:
+def explore(short: bool, only: list[str], jobs: int) -> dict[str, Any]:
     """Explore everything, print the table as it comes, and return what was found."""
     count, most = (SHORT_RANDOM, SHORT_MOST) if short else (RANDOM, MOST)
-    rows = [(s.name, m) for s in SCENARIOS if only in (None, s.name) for m in s.memories]
+    rows = [(s.name, m) for s in SCENARIOS if s.name in only for m in s.memories]
     found: dict[str, Any] = {"scenarios": {}, "mutants": {}, "labels": set()}
     with ProcessPoolExecutor(jobs) as pool:
         mutants = [
             (n, mutant, pool.submit(mutant_part, n))
             for n, mutant in enumerate(MUTANTS)
-            if only in (None, mutant.scenario.name)
+            if mutant.scenario.name in only
         ]
         randoms: dict[Any, list[Future[Report]]] = {}
         every = {}
@@ -131,12 +131,12 @@ def main() -> int:
     """Run the command line; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="seconds instead of minutes")
-    parser.add_argument("--only", choices=sorted(BY_NAME), help="one scenario")
+    parser.add_argument("--only", nargs="+", choices=sorted(BY_NAME), help="some scenarios")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, help="where to write what was found")
     options = parser.parse_args()
     begun = time.monotonic()
-    found = explore(options.short, options.only, options.jobs)
+    found = explore(options.short, options.only or list(BY_NAME), options.jobs)
     troubles = {name: trouble for name, trouble in found["mutants"].items() if trouble}
     for name, reports in found["scenarios"].items():
         for kind, report in reports.items():

@@ -2,11 +2,14 @@
 
 A preemption is a move that runs another actor although the present one could go on, or one that
 waits although nothing has become visible since it began to. Going on elsewhere when an actor
-has ended or waits costs nothing, and neither does draining a store or what a load sees. Depth
-first: each run repeats the choices of the one before up to the last that had an alternative,
-and takes that. A state that was met with as many preemptions left is not entered again (a state
-is the memory with its buffers or views, where each actor stands, and all that each has read so
-far: equal states have equal futures, but for collisions of a 64-bit hash).
+has ended or waits costs nothing, and neither does draining a store or what a load sees; but a
+load that sees an old value costs as much where its actor has waited before, or whoever spins
+could spin for ever.
+
+Depth first: each run repeats the choices of the one before up to the last that had an
+alternative, and takes that. A state that was met with as many preemptions left is not entered
+again (a state is the memory with its buffers or views, where each actor stands, and all that
+each has read so far: equal states have equal futures, but for collisions of a 64-bit hash).
 
 So `complete` means: every schedule with at most that many preemptions was run, or leads through
 a state from which every continuation was. It says nothing about schedules with more.
@@ -117,8 +120,11 @@ class Exhaustive:
 
     def pick(self, machine: Machine, actor: int, count: int) -> int:
         """Return which value a load sees: all are tried."""
+        cost = int(machine.actors[actor].has_waited)
+        if cost > self.preemptions - self.spent:
+            return 0
         options = [(RUN, pick) for pick in range(count)]
-        return self._take(machine, Point(options, [0] * count))[1]
+        return self._take(machine, Point(options, [0] + [cost] * (count - 1)))[1]
 
     def _take(self, machine: Machine, point: Point) -> Move:
         if not point.options:

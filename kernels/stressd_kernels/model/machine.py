@@ -68,6 +68,7 @@ class Actor:
         self.seen = 0  # hash of what it has read
         self.steps = 0
         self.waiting = False  # it lets others go first
+        self.has_waited = False
         self.waits_since = 0  # stores that were visible when it began to wait
         self.greenlet = greenlet(self._body)
         self._run = run
@@ -265,7 +266,7 @@ class Machine:
             line = ANNOUNCE + (actor.begin - SLOTS) // SLOT_WORDS * LINE_WORDS
             announced = self.memory.read(actor.number, line, "relaxed")
             assert announced == 0, "waits while it is pinned"
-        actor.waiting = True
+        actor.waiting = actor.has_waited = True
         actor.waits_since = self.memory.visible
         self.chooser.waited(self, actor.number)
         self.step()
