@@ -14,7 +14,7 @@ import numpy as np
 
 from stressd_kernels.checks import CHECK_BOUNDS, check_fail, is_freed
 from stressd_kernels.door import CHECKING, kernel, load_relaxed, prefetch
-from stressd_kernels.lanes import lanes_below
+from stressd_kernels.lanes import lanes_below_many
 from stressd_kernels.layout import SLOT_PATHS, SLOT_SCRATCH, TREE_ROOT, U0, UMAX
 from stressd_kernels.maple.node import HEIGHT_MAX, SLOT_FIRST, slot_high, slot_low
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK
@@ -45,7 +45,7 @@ def walk(words, tree, path, key, deepest):
         node = np.int64(ref & NODE_MASK)
         prefetch(words, node + SLOT_FIRST)
         prefetch(words, node + SLOT_FIRST + 8)
-        place = lanes_below(words, node, key)
+        place = lanes_below_many(words, node, key)
         at = path + depth
         words[at] = np.uint64(node)
         words[at + PATH_PLACE] = np.uint64(place)
