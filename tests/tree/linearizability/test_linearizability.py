@@ -16,7 +16,7 @@ from tests.tree.linearizability.ground import KINDS, Ground, World, Wrong
 
 READS = int(float(os.environ.get("STRESSD_READS", "2e6")))
 BESIDE_A_WRITE = READS // 100  # at least so many, or nothing was tested
-ROUNDS_MAX = 100 + READS // 2000  # far more than it takes
+ROUNDS_MAX = 1000 + READS // 200  # far more than it takes, unless readers hardly get to run
 WORLDS = [
     World(cells=12, wide=12, writers=1),
     World(cells=40, wide=10, writers=2),
