@@ -137,6 +137,15 @@ class Ground:
         stats = [int(words[self.block + at]) for at in (STAT_SPLIT, STAT_MERGE, STAT_SPANNING)]
         return stats[0], stats[1], stats[2]
 
+    def is_accounted(self) -> bool:
+        """Tell whether every node is in one place, and none is left in limbo."""
+        count = self.arena.accounting() if self.arena.drain() else None
+        return (
+            count is not None
+            and count.live == self.tree.nodes
+            and count.live + count.cached + count.free == count.carved
+        )
+
     def play(self, world: World) -> None:
         """Play one round in an empty tree and judge it; Wrong if anything was."""
         self.judge(self.record(world))

@@ -42,6 +42,7 @@ def test_every_answer_is_right_at_some_instant(kind: str) -> None:
     assert third < judged
     assert ground.facts.min() > 0
     assert min(ground.restructured) > 0
+    assert ground.is_accounted()
     assert ground.facts[writes.MADE] > ground.facts[writes.IN_PLACE] + sum(ground.restructured)
 
 

@@ -79,6 +79,22 @@ def test_a_second_look_sees_the_new_map(arena: Arena, tree: MapleTree, name: str
     assert tree.check() is None
 
 
+@pytest.mark.parametrize("reserved_first", [False, True])
+def test_reserving_replaces_the_leaf(arena: Arena, tree: MapleTree, reserved_first: bool) -> None:
+    """Which slots of a leaf are reserved never changes: a reader may be between two of them."""
+    if reserved_first:
+        tree.reserve(*ENTRY[:2])
+    with Pinned(arena, tree) as reader:
+        place, before = reader.leaf_index(KEY), reader.leaf_words(KEY)
+        if reserved_first:
+            tree.store(*ENTRY)
+        else:
+            tree.reserve(*ENTRY[:2])
+        assert reader.words_at(place) == before
+        assert reader.leaf_index(KEY) != place
+        assert reader.load(KEY) == (ENTRY[2] if reserved_first else None)
+
+
 def test_what_a_pinned_reader_may_hold_is_recycled_only_after_it(
     arena: Arena, tree: MapleTree
 ) -> None:
