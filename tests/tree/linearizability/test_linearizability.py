@@ -14,7 +14,7 @@ import pytest
 from tests.tree.linearizability import writes
 from tests.tree.linearizability.ground import KINDS, Ground, World, Wrong
 
-READS = int(float(os.environ.get("STRESSD_READS", "2e6")))
+READS = int(float(os.environ.get("STRESSD_READS", "1e6")))
 BESIDE_A_WRITE = READS // 100  # at least so many, or nothing was tested
 ROUNDS_MAX = 1000 + READS // 200  # far more than it takes, unless readers hardly get to run
 WORLDS = [
