@@ -1,8 +1,9 @@
 """`MapleTree`: the concurrent tree as a Python class.
 
-Any number of threads may call any method at any time. Reads neither lock nor wait; writes take
-turns. Each call claims a slot of the arena, runs one compiled entry point without the GIL, and
-gives the slot back, so a tree that nobody is calling holds nothing up.
+Any number of threads may call any method at any time. Look-ups neither lock nor wait; writes take
+turns, and so does a gap search that writes have overtaken again and again. Each call claims a slot
+of the arena, runs one compiled entry point without the GIL, and gives the slot back, so a tree that
+nobody is calling holds nothing up.
 """
 
 import threading
@@ -90,6 +91,10 @@ class MapleTree:
     gaps   keep track of free ranges, which `empty_area` and `allocate` need
     arena  where the nodes live; all trees share one unless told otherwise
 
+    Each answer is right at some instant of the call. Only `next`, `prev`, `find_rev`, and `find`
+    among reserved entries, promise less where they leave a leaf and writes overtake them three
+    times: what they return was there, and nothing nearer was there throughout.
+
     Arguments out of range raise ValueError, others than integers TypeError, both naming the
     argument; a full arena raises MemoryError and leaves the tree as it was.
     """
@@ -106,8 +111,8 @@ class MapleTree:
     def load_many(self, indexes: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
         """Return the values at `indexes` as uint64, 0 where there is nothing.
 
-        Sixteen searches are in flight at a time: much faster than single loads. Each answer is
-        right at some instant of the call; together they are not one instant.
+        Many searches are under way at a time (batch.py): much faster than single loads. Each
+        answer is right at some instant of the call; together they are not one instant.
         """
         keys = keys_of("indexes", indexes)
         values = np.empty(len(keys), np.uint64)

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stressd_kernels.builds import MODEL
 from tests.model.explore import Report, explore_all, explore_random, explore_script, replaced
 from tests.model.mutants import MUTANTS
 from tests.model.scenario import Scenario
@@ -129,12 +130,24 @@ def explore(short: bool, only: list[str], jobs: int) -> dict[str, Any]:
 
 def main() -> int:
     """Run the command line; 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        "python -m tests.model",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--short", action="store_true", help="seconds instead of minutes")
-    parser.add_argument("--only", nargs="+", choices=sorted(BY_NAME), help="some scenarios")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=sorted(BY_NAME),
+        metavar="NAME",
+        help=f"some scenarios: {', '.join(BY_NAME)}",
+    )
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument("--json", type=Path, help="where to write what was found")
     options = parser.parse_args()
+    if not MODEL:
+        parser.error("the kernels are not those of the model: set STRESSD_BUILD=model")
     begun = time.monotonic()
     found = explore(options.short, options.only or list(BY_NAME), options.jobs)
     troubles = {name: trouble for name, trouble in found["mutants"].items() if trouble}
@@ -144,7 +157,8 @@ def main() -> int:
                 troubles[f"{name}, {kind}"] = report["failure"]
     right = len(found["mutants"]) - sum(map(bool, found["mutants"].values()))
     print(f"{right} of {len(found['mutants'])} wrong variants caught by their scripts", end="; ")
-    print(f"{time.monotonic() - begun:.0f} s on {options.jobs} cores")
+    print(f"{time.monotonic() - begun:.0f} s in {options.jobs} processes")
+    print(f"random schedules are those of PCT for defects of depth {Scenario.depth}")
     for name, trouble in troubles.items():
         print(f"\n{name}: {trouble}", file=sys.stderr)
     if options.json:
