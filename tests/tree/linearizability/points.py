@@ -36,6 +36,7 @@ from tests.tree.linearizability.states import (
     first_of,
     is_entry,
     is_seen,
+    is_still,
     last_of,
     version_now,
 )
@@ -185,19 +186,6 @@ def is_loosely_right(row, kind, states, values):
         if 0 <= cell < len(state) and not is_seen(state, values, cell):
             cell = wanted(kind, state, values, cell)
         cell = cell if cell < len(state) else -1
-    return True
-
-
-@kernel
-def is_still(states, first, last):
-    """Say whether the entry of cells [first, last] is in all states."""
-    number = states[0][first]
-    for other in range(len(states)):
-        state = states[other]
-        if state[first] != number or first_of(state, first) != first:
-            return False
-        if last_of(state, first) != last:
-            return False
     return True
 
 

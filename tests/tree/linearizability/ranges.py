@@ -37,6 +37,7 @@ from tests.tree.linearizability.states import (
     SHIFT,
     STOP,
     first_of,
+    is_still,
     last_of,
     version_now,
 )
@@ -192,19 +193,6 @@ def is_loosely_right(row, kind, states, values):
         if is_still(states, first_of(state, cell), last_of(state, cell)):
             return False
         cell = wanted(row, kind, state, values, first_of(state, cell) - 1)
-    return True
-
-
-@kernel
-def is_still(states, first, last):
-    """Say whether the entry of cells [first, last] is in all states."""
-    number = states[0][first]
-    for other in range(len(states)):
-        state = states[other]
-        if state[first] != number or first_of(state, first) != first:
-            return False
-        if last_of(state, first) != last:
-            return False
     return True
 
 

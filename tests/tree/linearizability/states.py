@@ -85,3 +85,16 @@ def is_entry(state, values, first, last, value):
         return False
     begin = first_of(state, cell) * CELL_KEYS
     return begin == first and (last_of(state, cell) + 1) * CELL_KEYS - 1 == last
+
+
+@kernel
+def is_still(states, first, last):
+    """Say whether the entry of cells [first, last] is in all states."""
+    number = states[0][first]
+    for other in range(len(states)):
+        state = states[other]
+        if state[first] != number or first_of(state, first) != first:
+            return False
+        if last_of(state, first) != last:
+            return False
+    return True
