@@ -87,13 +87,23 @@ def word_of(number: int | None) -> int:
     return ZERO if number == ZERO else value_of(number)
 
 
-def rows_of(entries: Iterable[Entry] | npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def row_of(entry: Entry) -> Entry:
+    """Return one entry of three integers."""
+    try:
+        first, last, value = entry
+    except (TypeError, ValueError):
+        raise ValueError(f"an entry must be first, last and value (got {entry!r})") from None
+    return (*range_of(first, last), value_of(value))
+
+
+def rows_of(entries: Iterable[Entry] | npt.NDArray[np.integer]) -> npt.NDArray[np.uint64]:
     """Return entries as contiguous rows, or raise ValueError for the first bad one."""
-    if isinstance(entries, np.ndarray):
+    if isinstance(entries, np.ndarray) and entries.dtype.kind in "iu":
+        if entries.size and (entries.ndim != 2 or entries.shape[1] != 3 or entries.min() < 0):
+            raise ValueError("entries must be rows of first, last and value, none below 0")
         rows = np.ascontiguousarray(entries, np.uint64).reshape(-1, 3)
     else:
-        listed = [(*range_of(*ends), value_of(value)) for *ends, value in entries]
-        rows = np.array(listed, np.uint64).reshape(-1, 3)
+        rows = np.array([row_of(entry) for entry in entries], np.uint64).reshape(-1, 3)
     first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]
     bad = (first > last) | (value == 0) | (value > VALUE_MAX)
     bad[1:] |= first[1:] <= last[:-1]

@@ -178,3 +178,44 @@ def test_a_tree_without_gap_tracking_says_so() -> None:
     for method in ("empty_area", "empty_area_rev", "allocate", "cyclic"):
         with pytest.raises(ValueError, match="gaps"):
             call(tree, method)
+
+
+@pytest.mark.parametrize(
+    ("entries", "error"),
+    [
+        ([(1, 2)], ValueError),
+        ([7], ValueError),
+        ([(2, 1, 1)], ValueError),
+        ([(1, 2, 0)], ValueError),
+        ([(3, 4, 1), (1, 2, 1)], ValueError),
+        ([(1.0, 2, 1)], TypeError),
+        (np.array([[1, 2], [3, 4], [5, 6]], np.uint64), ValueError),
+        (np.array([1, 2, 3], np.uint64), ValueError),
+        (np.array([[-9, -5, 1]], np.int64), ValueError),
+        (np.array([[1.5, 2.5, 1.0]]), TypeError),
+        (7, TypeError),
+    ],
+)
+def test_build_refuses_what_are_no_entries(entries: Any, error: type[Exception]) -> None:
+    """Nothing is cut up, rounded or wrapped around until it looks like entries."""
+    tree = MapleTree()
+    with pytest.raises(error):
+        tree.build(entries)
+    assert len(tree) == 0
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        ENTRIES,
+        iter(ENTRIES),
+        np.array(ENTRIES, np.uint64),
+        np.array(ENTRIES, np.int32),
+        np.array([[10, 19, 1], [0, 0, 0], [30, 39, 2]], np.uint64)[::2],
+    ],
+)
+def test_build_takes_any_rows_of_integers(entries: Any) -> None:
+    """Lists, iterators and arrays of any integer type and stride."""
+    tree = MapleTree()
+    tree.build(entries)
+    assert list(tree.items()) == ENTRIES
