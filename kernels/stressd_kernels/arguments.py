@@ -35,7 +35,7 @@ def key_of(name: str, number: int) -> int:
 def keys_of(name: str, numbers: Iterable[int] | npt.ArrayLike) -> npt.NDArray[np.uint64]:
     """Return `numbers` as contiguous uint64 keys."""
     if isinstance(numbers, np.ndarray) and numbers.dtype == np.uint64 and numbers.ndim == 1:
-        return np.ascontiguousarray(numbers)
+        return np.array(numbers, order="C")  # nobody else's: a search reads its key at each level
     try:
         listed = list(numbers)  # type: ignore[arg-type]
     except TypeError:
@@ -101,7 +101,7 @@ def rows_of(entries: Iterable[Entry] | npt.NDArray[np.integer]) -> npt.NDArray[n
     if isinstance(entries, np.ndarray) and entries.dtype.kind in "iu":
         if entries.size and (entries.ndim != 2 or entries.shape[1] != 3 or entries.min() < 0):
             raise ValueError("entries must be rows of first, last and value, none below 0")
-        rows = np.ascontiguousarray(entries, np.uint64).reshape(-1, 3)
+        rows = np.array(entries, np.uint64, order="C").reshape(-1, 3)  # checked, then nobody else's
     else:
         rows = np.array([row_of(entry) for entry in entries], np.uint64).reshape(-1, 3)
     first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]

@@ -2,7 +2,8 @@
 
 Every call claims a slot of the arena, runs one compiled entry point without the GIL, and gives
 the slot back, so a tree that nobody is calling holds nothing up. The results of a call stand in
-its slot and are read before that is given back.
+its slot and are read before that is given back. An exception out of a signal handler, Ctrl-C for
+one, may strike anywhere; a slot is claimed and given back so that none is lost (`Arena.seats`).
 """
 
 import time
@@ -21,7 +22,7 @@ from stressd_kernels.layout import (
     SLOT_WORKER,
 )
 from stressd_kernels.maple import STRUCTURE
-from stressd_kernels.memory import Arena
+from stressd_kernels.memory import SLOTS_TAKEN, Arena
 from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb
 
@@ -83,15 +84,20 @@ class Calls:
         """
         address = self.address(verb)
         numbers = five(*arguments)
+        words, leave = self.words, self.arena.leave
         while True:
-            slot = self.arena.seat()
             try:
-                if aligned:
-                    self.words[slot + ASK_MASK], self.words[slot + ASK_OFFSET] = aligned
-                status = int(invoke(self.words, address, self.block, slot, verb.reads, *numbers))
-                answers = [int(self.words[slot + result]) for result in results]
-            finally:
-                self.arena.leave(slot)
+                for slot in self.arena.seats:
+                    try:
+                        if aligned:
+                            words[slot + ASK_MASK], words[slot + ASK_OFFSET] = aligned
+                        status = int(invoke(words, address, self.block, slot, verb.reads, *numbers))
+                        answers = [int(words[slot + result]) for result in results]
+                        break
+                    finally:
+                        leave(slot)
+            except IndexError as error:
+                raise RuntimeError(SLOTS_TAKEN) from error
             if status != Status.BACKLOG or verb.reads:
                 self.require_open()
                 return status, *answers
@@ -99,26 +105,39 @@ class Calls:
 
     def entry(self, verb: Verb, *arguments: int) -> Entry | None:
         """Call an entry point that answers with an entry; return that, or None."""
-        words = self.words
+        words, leave = self.words, self.arena.leave
         address = self.address(verb)
-        slot = self.arena.seat()
+        numbers = five(*arguments)
         try:
-            status = int(invoke(words, address, self.block, slot, verb.reads, *five(*arguments)))
-            first, last, value = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1].tolist()
-        finally:
-            self.arena.leave(slot)
+            for slot in self.arena.seats:
+                try:
+                    status = int(invoke(words, address, self.block, slot, verb.reads, *numbers))
+                    results = words[slot + RESULT_FIRST : slot + RESULT_VALUE + 1]
+                    first, last, value = results.tolist()
+                    break
+                finally:
+                    leave(slot)
+        except IndexError as error:
+            raise RuntimeError(SLOTS_TAKEN) from error
         self.require_open()
         return (first, last, value) if found(status) else None
 
     def scan(self, first: int, last: int, limit: int) -> list[Entry]:
         """Return up to `limit` entries that meet [first, last], ascending."""
-        words = self.words
+        words, leave = self.words, self.arena.leave
         address = self.address(Verb.SCAN)
-        with self.arena.seated() as slot:
-            output = slot + SLOT_WORKER
-            numbers = five(first, last, limit, output)
-            count = int(invoke(words, address, self.block, slot, True, *numbers))
-            rows = words[output : output + 3 * count].reshape(count, 3).tolist()
+        try:
+            for slot in self.arena.seats:
+                try:
+                    output = slot + SLOT_WORKER
+                    numbers = five(first, last, limit, output)
+                    count = int(invoke(words, address, self.block, slot, True, *numbers))
+                    rows = words[output : output + 3 * count].reshape(count, 3).tolist()
+                    break
+                finally:
+                    leave(slot)
+        except IndexError as error:
+            raise RuntimeError(SLOTS_TAKEN) from error
         self.require_open()
         return [(first, last, sound(value)) for first, last, value in rows]
 

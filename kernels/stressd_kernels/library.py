@@ -44,7 +44,7 @@ from stressd_kernels.layout import (
 from stressd_kernels.maple.check import Invariant
 from stressd_kernels.maple.dump import dump_lines
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
-from stressd_kernels.memory import Arena
+from stressd_kernels.memory import SLOTS_TAKEN, Arena
 from stressd_kernels.status import KEY_MAX, ZERO, Status
 from stressd_kernels.verbs import Verb
 
@@ -116,8 +116,16 @@ class MapleTree:
         """
         keys = keys_of("indexes", indexes)
         values = np.empty(len(keys), np.uint64)
-        with self._calls.arena.seated() as slot:
-            load_batch(self._calls.words, self._block, slot, keys, values)
+        leave = self._calls.arena.leave
+        try:
+            for slot in self._calls.arena.seats:
+                try:
+                    load_batch(self._calls.words, self._block, slot, keys, values)
+                    break
+                finally:
+                    leave(slot)
+        except IndexError as error:
+            raise RuntimeError(SLOTS_TAKEN) from error
         self._calls.require_open()
         if len(values):
             sound(int(values.max()))

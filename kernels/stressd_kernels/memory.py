@@ -8,8 +8,8 @@ chunks are opened (arena.py).
 import contextlib
 import mmap
 import threading
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,7 @@ from stressd_kernels.verbs import Structure, Verb
 Words = npt.NDArray[np.uint64]
 
 MAP_NORESERVE = 0x4000
+SLOTS_TAKEN = f"all {SLOTS_MAX} slots of the arena are taken"
 TRAP_NODE = 512  # word index of the permanent leaf that answers POISON
 CAPACITY_MIN = 2 * CHUNK_WORDS * WORD_BYTES  # one chunk of each kind of node
 CAPACITY_MAX = (ARENA_WORDS_MAX - 2 * POOL) * WORD_BYTES  # the free stacks need room too
@@ -148,7 +149,10 @@ class Arena:
         words[EPOCH_GLOBAL] = FIRST_EPOCH
         words[ARENA_NEXT] = POOL
         self._lock = threading.RLock()  # the collector may close a tree inside of it
-        self._free_slots = list(range(SLOTS_MAX - 1, -1, -1))
+        self._free_slots = [SLOTS + n * SLOT_WORDS for n in range(SLOTS_MAX - 1, -1, -1)]
+        self._seats = iter(self._free_slots.pop, -1)
+        # Give a slot back; its cache and limbo stay for whoever claims it next.
+        self.leave: Callable[[int], None] = self._free_slots.append
         self._free_trees = list(range(TREES_MAX - 1, -1, -1))
         self._open_trees: set[int] = set()
 
@@ -160,13 +164,26 @@ class Arena:
         Raises RuntimeError when all SLOTS_MAX are taken.
         """
         try:
-            return SLOTS + self._free_slots.pop() * SLOT_WORDS
+            return self._free_slots.pop()
         except IndexError:
-            raise RuntimeError(f"all {SLOTS_MAX} slots of the arena are taken") from None
+            raise RuntimeError(SLOTS_TAKEN) from None
 
-    def leave(self, slot: int) -> None:
-        """Give a slot back; its cache and limbo stay for whoever claims it next."""
-        self._free_slots.append((slot - SLOTS) // SLOT_WORDS)
+    @property
+    def seats(self) -> Iterator[int]:
+        """An iterator that claims slots, for calls that any exception may interrupt.
+
+            for slot in arena.seats:
+                try:
+                    ...
+                    break
+                finally:
+                    leave(slot)
+
+        With `leave = arena.leave` beforehand no slot is lost wherever a signal handler raises: from
+        claiming to `try` and from `finally` to giving back Python does not look for signals.
+        The loop raises IndexError when all SLOTS_MAX are taken.
+        """
+        return self._seats
 
     @contextlib.contextmanager
     def seated(self) -> Iterator[int]:
@@ -176,6 +193,12 @@ class Arena:
             yield slot
         finally:
             self.leave(slot)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied or pickled, before gigabytes of words are."""
+        raise TypeError(
+            "an arena, and a tree in it, cannot be pickled or copied: see MapleTree.copy"
+        )
 
     # -- trees -----------------------------------------------------------------------------
 
