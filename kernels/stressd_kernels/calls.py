@@ -6,6 +6,7 @@ its slot and are read before that is given back. An exception out of a signal ha
 one, may strike anywhere; a slot is claimed and given back so that none is lost (`Arena.seats`).
 """
 
+import threading
 import time
 from typing import Any
 
@@ -41,6 +42,7 @@ class Calls:
         self.arena = arena
         self.gaps = gaps
         self.words = arena.words
+        self._closing = threading.RLock()
         self._tree: int | None = arena.open_tree(gaps=gaps)
         self._addresses: dict[Verb, int] = {}  # of the verbs that have been asked for
 
@@ -57,10 +59,11 @@ class Calls:
 
     def close(self) -> None:
         """Empty the tree and give its block back; once is enough."""
-        if self._tree is not None:
-            done(self.ask(Verb.CLEAR)[0])
-            tree, self._tree = self._tree, None
-            self.arena.close_tree(tree)
+        with self._closing:  # a second thread might clear who has the block next
+            if self._tree is not None:
+                done(self.ask(Verb.CLEAR)[0])
+                tree, self._tree = self._tree, None
+                self.arena.close_tree(tree)
 
     def __del__(self) -> None:
         # Interpreter shutdown may have taken anything away already.

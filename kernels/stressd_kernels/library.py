@@ -4,6 +4,10 @@ Any number of threads may call any method at any time. Look-ups neither lock nor
 turns, and so does a gap search that writes have overtaken again and again. Each call claims a slot
 of the arena, runs one compiled entry point without the GIL, and gives the slot back, so a tree that
 nobody is calling holds nothing up.
+
+An arena has 256 slots: more calls than that at one moment, a crowd behind one slow write, raise
+RuntimeError. A process that is forked while other threads are inside calls must not use its trees:
+their locks may stay taken.
 """
 
 import threading

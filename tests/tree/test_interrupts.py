@@ -1,17 +1,18 @@
-"""What happens to a tree's arena when a call is interrupted, or when somebody copies it whole."""
+"""What a tree's arena survives: calls that are interrupted, copies of it, trees closed twice."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from stressd_kernels import Arena, MapleTree
-from stressd_kernels.layout import SLOTS_MAX
+from stressd_kernels.layout import SLOTS_MAX, TREE_LOCK
 from stressd_kernels.memory import CAPACITY_MIN
 
 INTERRUPTS = 500
@@ -74,3 +75,28 @@ def test_an_arena_is_not_copied_by_accident(duplicate: Callable[[Any], Any]) -> 
     for victim in (arena, MapleTree(arena=arena)):
         with pytest.raises(TypeError, match="arena"):
             duplicate(victim)
+
+
+def test_two_threads_may_close_one_tree() -> None:
+    """The second finds it closed; it neither fails nor clears the tree that gets the block next."""
+    arena = Arena(CAPACITY_MIN)
+    tree = MapleTree(arena=arena)
+    tree.store(10, 19, 1)
+    lock = tree._block + TREE_LOCK
+    failed = []
+
+    def close() -> None:
+        try:
+            tree.close()
+        except Exception as error:
+            failed.append(error)
+
+    arena.words[lock] = 1  # as if a write were under way
+    closers = [threading.Thread(target=close) for _ in range(2)]
+    for closer in closers:
+        closer.start()
+    arena.words[lock] = 0
+    for closer in closers:
+        closer.join()
+    assert failed == []
+    assert arena.trees == []
