@@ -15,6 +15,7 @@ from stressd.errors import UsageError
 
 FAST = "fast"
 NAMES = (FAST, "checking", "perturbed")  # as stressd_kernels.builds, but for the model
+VARIABLE = "STRESSD_BUILD"
 HELP = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}."
 
 
@@ -23,18 +24,25 @@ def choose(build: str) -> None:
     loaded = sys.modules.get("stressd_kernels.builds")
     if loaded is not None and build != loaded.BUILD:
         raise RuntimeError(f"kernels of the {loaded.BUILD} build are loaded already, not {build}")
-    os.environ["STRESSD_BUILD"] = build
+    os.environ[VARIABLE] = build
 
 
-def choose_option(build: str | None) -> None:
-    """Fix the build that an option names; None leaves what the environment says, or fast."""
-    if build is None:
-        build = os.environ.get("STRESSD_BUILD", FAST)
-        if build not in NAMES:
-            raise UsageError(f"STRESSD_BUILD: must be one of {', '.join(NAMES)} (got {build})")
-    if build not in NAMES:
-        raise UsageError(f"--build: must be one of {', '.join(NAMES)} (got {build})")
-    choose(build)
+def asked(option: str | None) -> str | None:
+    """Return the build that an option names, else the environment; None if neither does.
+
+    Raises UsageError for one that does not exist.
+    """
+    for source, name in (("--build", option), (VARIABLE, os.environ.get(VARIABLE))):
+        if name is not None:
+            if name not in NAMES:
+                raise UsageError(f"{source}: must be one of {', '.join(NAMES)} (got {name})")
+            return name
+    return None
+
+
+def choose_option(option: str | None) -> None:
+    """Fix the build that an option, or else the environment, names; fast if neither does."""
+    choose(asked(option) or FAST)
 
 
 def comparable(build: str) -> bool:

@@ -104,7 +104,7 @@ def run(
     given = {
         "run.duration": ("--duration", duration),
         "run.seed": ("--seed", seed),
-        "run.build": ("--build", build),
+        "run.build": ("--build", builds.asked(build)),
         "metrics.listen": ("--listen", listen),
         "metrics.enabled": ("--no-metrics", "false" if no_metrics else None),
         "output.runs": ("--runs", runs),

@@ -8,7 +8,7 @@ import inspect
 import pytest
 
 from stressd import builds as names
-from stressd.builds import choose, choose_option, comparable, warning
+from stressd.builds import asked, choose, choose_option, comparable, warning
 from stressd.config.model import Run
 from stressd.errors import UsageError
 from stressd_kernels import builds
@@ -33,19 +33,27 @@ def test_only_figures_of_the_fast_build_can_be_compared() -> None:
         assert warning(name).startswith(f"{name} build")
 
 
-@pytest.mark.parametrize("command", [("replay", "ls"), ("bench",)])
+COMMANDS = [("run", "quickstart"), ("replay", "ls"), ("bench",)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_an_unknown_build_is_an_error_that_names_the_choices(command: tuple[str, ...]) -> None:
-    """Exit code 2, and one line."""
+    """Exit code 2, and one line, also when the environment names it."""
     done = invoke(*command, "--build", "quick")
     assert done.returncode == 2
     assert done.stderr == "--build: must be one of fast, checking, perturbed (got quick)\n"
-
-
-def test_run_refuses_an_unknown_build() -> None:
-    """The option is held to what the configuration's key may say."""
-    done = invoke("run", "quickstart", "--build", "quick")
+    done = invoke(*command, STRESSD_BUILD="model")
     assert done.returncode == 2
-    assert done.stderr.startswith("--build: must be 'fast', 'checking' or 'perturbed'")
+    assert done.stderr == "STRESSD_BUILD: must be one of fast, checking, perturbed (got model)\n"
+
+
+def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the environment before the configuration, which is asked when neither names one."""
+    monkeypatch.setenv("STRESSD_BUILD", "checking")
+    assert asked("perturbed") == "perturbed"
+    assert asked(None) == "checking"
+    monkeypatch.delenv("STRESSD_BUILD")
+    assert asked(None) is None
 
 
 def test_an_unknown_build_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,8 @@ output: {runs: RUNS}
 
 def environment(**extra: str) -> dict[str, str]:
     """Return the environment of a child: the sources, a fixed width, what a test adds."""
-    inherited = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+    chosen = ("NO_COLOR", "FORCE_COLOR", "STRESSD_BUILD")
+    inherited = {name: text for name, text in os.environ.items() if name not in chosen}
     return {
         **inherited,
         "PYTHONPATH": os.pathsep.join([str(REPO), str(REPO / "kernels")]),
@@ -46,12 +47,12 @@ def small_yaml(folder: Path, text: str = CONFIG) -> Path:
 
 
 def invoke(
-    *words: str | Path, trouble: str = "", cwd: Path | None = None
+    *words: str | Path, trouble: str = "", cwd: Path | None = None, **extra: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, with the fake engine."""
     return subprocess.run(
         [*FAKE, *map(str, words)],
-        env=environment(FAKE_TROUBLE=trouble),
+        env=environment(FAKE_TROUBLE=trouble, **extra),
         cwd=cwd,
         capture_output=True,
         text=True,
