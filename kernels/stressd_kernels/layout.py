@@ -3,6 +3,7 @@
     header      constants of the arena, then one line each for the words that change
     trees       TREES_MAX blocks of TREE_WORDS
     announce    SLOTS_MAX lines, one per slot: the epoch its thread has pinned, or IDLE
+    mms         TREES_MAX blocks of MM_WORDS: the address space that has the tree of that number
     slots       SLOTS_MAX blocks of SLOT_WORDS: what one thread at a time owns and writes
     pool        nodes, in chunks of CHUNK_WORDS that hold leaves or inner nodes
 
@@ -48,6 +49,8 @@ ARENA_SPARED = 2 * LINE_WORDS + 10  # reservations before the first that is made
 FAULT = 3 * LINE_WORDS  # the seeded fault that is switched on, 0 for none
 CHECKS = 5 * LINE_WORDS  # checking builds: assertions that failed, see checks.py
 CONTROL = 4 * LINE_WORDS  # 0: run; 1: stop. Every wait polls it
+MM_ENTRIES_AT = 40 * LINE_WORDS  # addresses of the address spaces' entries, by mm Call: 8 lines
+MM_IDS = 48 * LINE_WORDS  # address spaces begun so far
 MAGIC = 0x5354524553534431  # "STRESSD1"
 LAYOUT_VERSION = 1
 
@@ -73,6 +76,10 @@ FLAG_GAPS = 1
 SLOTS_MAX = 4 if MODEL else 256
 ANNOUNCE = TREES + TREES_MAX * TREE_WORDS
 
+# -- address spaces ----------------------------------------------------------------------
+MMS = ANNOUNCE + SLOTS_MAX * LINE_WORDS
+MM_WORDS = 4 * LINE_WORDS  # see mm/layout.py
+
 # -- slots -------------------------------------------------------------------------------
 SLOTS = 1 << 20
 SLOT_WORDS = 1 << 20
@@ -92,6 +99,7 @@ ASK_OFFSET = RESULT + 12
 SLOT_PRNG = 3 * LINE_WORDS
 SLOT_DELAYS = SLOT_PRNG + 8  # perturbed build: this worker's generator of delays
 SLOT_NODES = 4 * LINE_WORDS  # node accounting, see arena.py
+SLOT_MM = 6 * LINE_WORDS  # arguments of a call that takes more than five, see mm/layout.py
 SLOT_LOCK = 7 * LINE_WORDS  # how long the lock was waited for and held, see holding.py
 SLOT_PATHS = 8 * LINE_WORDS  # the writer's path, see maple/walk.py
 SLOT_SCRATCH = 32 * LINE_WORDS  # buffers of one restructuring write, see maple/edit.py
@@ -111,10 +119,12 @@ CHUNK_WORDS = 1 << 18  # 2 MiB: one huge page
 NODE_SLOTS = 4 if MODEL else 16  # ranges side by side in one node
 LEAF_WORDS = 32
 INNER_WORDS = 48  # a leaf's shape, then one line of gaps
+CHAIN_NEXT = 22  # word of a record: the next of a chain that was retired as one (refs.CHAIN_BIT)
 ARENA_WORDS_MAX = 1 << 33  # 64 GiB
 
-assert SPARE_NODE + INNER_WORDS <= TREES
-assert ANNOUNCE + SLOTS_MAX * LINE_WORDS <= SLOTS, "announcements run into the slots"
+assert SPARE_NODE + INNER_WORDS <= MM_ENTRIES_AT
+assert MM_IDS + LINE_WORDS <= TREES
+assert MMS + TREES_MAX * MM_WORDS <= SLOTS, "address spaces run into the slots"
 assert SLOT_READY + READY_MAX <= SLOT_WORKER < SLOT_LIMBO
 assert SLOT_STAMPS + LIMBO_MAX <= SLOT_WORDS, "the limbo does not fit its slot"
 assert POOL % CHUNK_WORDS == 0, "chunks must be huge-page aligned"

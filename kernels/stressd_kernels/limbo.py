@@ -6,7 +6,8 @@ is E7, asked for each reference before it leaves the ring.
 
 An entry is one node, or the root of a whole subtree (SUBTREE_BIT) that was unlinked with it:
 its children are pushed to a small stack as the node is freed, so that no operation ever frees
-more than its budget.
+more than its budget. Or it is the first of a chain of records (CHAIN_BIT): the next one is pushed
+as this one is freed, so that an address space of any size ends with one entry.
 
 A node is stamped some writes after it was unlinked, COLLECT_EVERY at a time with one fence:
 a stamp may be late, never early (E, I2). Nothing leaves the ring without one.
@@ -24,6 +25,7 @@ from stressd_kernels.arena import ARENA_FULL, NODES_RETIRED, arena_reserve, node
 from stressd_kernels.door import MODEL, kernel, kernel_inline, load_relaxed
 from stressd_kernels.epoch import epoch_expired, epoch_stamp, epoch_try_advance
 from stressd_kernels.layout import (
+    CHAIN_NEXT,
     HEADER_BACKLOG_MAX,
     LIMBO_MAX,
     NODE_SLOTS,
@@ -36,7 +38,7 @@ from stressd_kernels.layout import (
     U1,
 )
 from stressd_kernels.lock import OK
-from stressd_kernels.refs import LEAF_BIT, NODE_MASK, SUBTREE_BIT
+from stressd_kernels.refs import CHAIN_BIT, LEAF_BIT, NODE_MASK, REF_BIT, SUBTREE_BIT
 from stressd_kernels.status import Status
 
 # words of a slot; all written by the slot's thread alone
@@ -195,6 +197,8 @@ def limbo_free(words, slot, budget):
             words[slot + LIMBO_HEAD] = head + U1
         if ref & (SUBTREE_BIT | LEAF_BIT) == SUBTREE_BIT:
             children_ready(words, slot, np.int64(ref & NODE_MASK))
+        elif ref & CHAIN_BIT != U0:
+            chain_ready(words, slot, np.int64(ref & NODE_MASK))
         node_free(words, slot, ref)
     return budget
 
@@ -209,6 +213,18 @@ def children_ready(words, slot, node):
             words[slot + SLOT_READY + ready] = ref | SUBTREE_BIT
             ready += 1
     words[slot + READY_COUNT] = np.uint64(ready)
+
+
+@kernel
+def chain_ready(words, slot, record):
+    """Push the record that follows an expired one of a chain onto the stack of the ready."""
+    following = words[record + CHAIN_NEXT]
+    if following == U0:
+        return
+    ready = words[slot + READY_COUNT]
+    ref = words[np.int64(following)] | following | REF_BIT | LEAF_BIT | CHAIN_BIT
+    words[slot + SLOT_READY + np.int64(ready)] = ref
+    words[slot + READY_COUNT] = ready + U1
 
 
 @kernel
