@@ -8,12 +8,13 @@ import pytest
 
 from stressd import resources
 from stressd.errors import UsageError
+from tests.replay.folder import KNOWN
 
 
 def test_the_recordings_come_with_their_maps() -> None:
     """Each has a name, and final maps to be compared with."""
     found = resources.recordings()
-    assert sorted(found) == ["bashforks", "gcc", "ls", "sqlite"]
+    assert sorted(found) == sorted(KNOWN)
     for path in found.values():
         assert Path(str(path).replace(".trace.", ".maps.")).is_file()
 

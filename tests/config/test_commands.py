@@ -13,11 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stressd import errors, limits
+from stressd import errors, limits, resources
 from stressd.config.commands import check, effective, schema, show
 from stressd.config.fields import OP_NAMES
 from stressd.config.load import load_config
-from stressd.config.model import Config
+from stressd.config.model import Config, Recording
 from stressd.config.units import Duration, Size
 from stressd.verdict import Exit
 from stressd_kernels import layout
@@ -40,6 +40,7 @@ def test_the_expected_configurations_ship() -> None:
     """The quickstart, and one for each thing that stressd is for."""
     names = {file.stem for file in SHIPPED}
     assert {"quickstart", "small-hot", "perturbed", "large", "maps-self", "zipfian"} <= names
+    assert "recorded-programs" in names
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
@@ -61,6 +62,13 @@ def test_the_shipped_configurations_use_every_operation() -> None:
     """None of the operations waits for its first user."""
     used = {op for file in SHIPPED for w in load_config(file).config.workers for op in w.mix}
     assert used == set(OP_NAMES)
+
+
+def test_all_recordings_are_played_at_once() -> None:
+    """What ships is what recorded-programs.yaml replays."""
+    source = load_config(CONFIGS / "recorded-programs.yaml").config.source
+    assert isinstance(source, Recording)
+    assert sorted(source.files) == sorted(resources.recordings())
 
 
 # -- check -------------------------------------------------------------------------------

@@ -13,10 +13,7 @@ from stressd.traces import open_calls
 from tests.mm.follow import Follower, Tally
 from tests.mm.spec import place
 from tests.mm.start import Snapshots
-from tests.replay.folder import ELSEWHERE
 from tests.traces.writing import recording
-
-SHIPPED = ("ls", "gcc", "sqlite")
 
 
 class Known(NamedTuple):
@@ -41,12 +38,9 @@ KNOWN = {
 
 
 def paths_of(name: str) -> tuple[Path, Path]:
-    """Return the log and the lists of mappings of a recording, or skip the test."""
-    folder = Path(resources.recording("ls")).parent if name in SHIPPED else ELSEWHERE
-    log, maps = folder / f"{name}.strace.gz", folder / f"{name}.maps.gz"
-    if not log.is_file():
-        pytest.skip(f"{name} does not come with stressd: set STRESSD_TRACES to its folder")
-    return log, maps
+    """Return the log and the lists of mappings of a recording."""
+    folder = Path(resources.recording(name)).parent
+    return folder / f"{name}.strace.gz", folder / f"{name}.maps.gz"
 
 
 def follow(log: Path, maps: Path) -> tuple[Tally, Snapshots]:

@@ -12,6 +12,7 @@ from stressd.errors import UsageError
 from stressd.replay import command
 from stressd.replay.finals import maps_beside
 from tests.naive import NaiveTree
+from tests.replay.folder import KNOWN
 from tests.traces.writing import destroy, recording, search, store
 
 WRONG = search(1, 0x9000, length=0x1000, low=0x1000, high=0xB000)
@@ -125,7 +126,7 @@ def test_a_misspelt_name_is_suggested() -> None:
     with pytest.raises(UsageError) as caught:
         run("bashfork")
     assert str(caught.value) == (
-        "bashfork: no such file, nor one of bashforks, gcc, ls, sqlite; did you mean bashforks?"
+        f"bashfork: no such file, nor one of {', '.join(sorted(KNOWN))}; did you mean bashforks?"
     )
 
 

@@ -12,7 +12,7 @@ from stressd.replay.program import BATCH, NOWHERE, ROW_WORDS, Kind, Program, loa
 from stressd.traces import maps
 from stressd.traces.textfile import TraceError
 from tests.naive import NaiveTree
-from tests.replay.folder import KNOWN, SHIPPED, path_of
+from tests.replay.folder import KNOWN, SMALL, path_of
 from tests.replay.test_guards import EXEC, FAR, FAULT, MADE, STACK_START
 from tests.traces.writing import destroy, erase, recording, search, store
 
@@ -54,7 +54,7 @@ def test_a_program_does_what_the_recording_says(name: str) -> None:
     assert (kinds.count(Kind.STORE), kinds.count(Kind.ERASE)) == known[:2]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_program_can_begin_again(name: str) -> None:
     """No tree holds anything after the last row."""
     program = load_program(path_of(name), NaiveTree)

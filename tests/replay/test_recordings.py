@@ -17,7 +17,7 @@ from stressd.traces import open_recording
 from stressd.traces.events import Destroy, Erase, Search, Store
 from stressd.verdict import Verdict
 from tests.naive import NaiveTree
-from tests.replay.folder import KNOWN, SHIPPED, path_of
+from tests.replay.folder import KNOWN, SMALL, path_of
 
 TREES: dict[str, MakeTree] = {"naive": NaiveTree, "maple": maple_tree}
 
@@ -91,7 +91,7 @@ def is_store(line: str) -> bool:
 
 
 @pytest.mark.parametrize("pages", [-1, 1, -256, 256, -1000])
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_wrong_address_is_found(tmp_path: Path, name: str, pages: int) -> None:
     """A recording whose kernel had chosen another address is INVALID, at that line."""
 
@@ -109,7 +109,7 @@ def test_a_wrong_address_is_found(tmp_path: Path, name: str, pages: int) -> None
     assert {"line", "low", "high", "recorded", "found", "around"} == set(finding.details)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_wrong_error_is_found(tmp_path: Path, name: str) -> None:
     """A kernel that had found nothing where something is would be wrong as well."""
     path, number = tampered(
@@ -120,7 +120,7 @@ def test_a_wrong_error_is_found(tmp_path: Path, name: str) -> None:
     assert "the kernel failed with -12, the tree found 0x7f" in finding.message
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_missing_store_is_found(tmp_path: Path, name: str) -> None:
     """A process whose last store is missing ends with other mappings than it had."""
     path, _ = tampered(tmp_path, name, lambda _: None, is_store)
@@ -133,7 +133,7 @@ def test_a_missing_store_is_found(tmp_path: Path, name: str) -> None:
     assert "ended with other mappings than its tree" in finding.message
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SMALL)
 def test_after_lost_events_nothing_is_proved(tmp_path: Path, name: str) -> None:
     """The same missing store, admitted by the recording, makes the verdict UNKNOWN."""
     path, _ = tampered(tmp_path, name, lambda _: "CPU:0 [LOST 1 EVENTS]", is_store)
@@ -144,7 +144,7 @@ def test_after_lost_events_nothing_is_proved(tmp_path: Path, name: str) -> None:
     assert any("events lost while recording: 1" in f.message for f in report.findings)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SMALL)
 def test_prefixes_are_not_needed(tmp_path: Path, name: str) -> None:
     """Without processes each final map still has to be equal to the end of some tree."""
     path = tmp_path / f"{name}.trace"
