@@ -93,12 +93,16 @@ def run(
     listen: Annotated[str | None, typer.Option(help="Serve metrics on this HOST:PORT.")] = None,
     no_metrics: Annotated[bool, typer.Option("--no-metrics", help="Serve no metrics.")] = False,
     runs: Annotated[str | None, typer.Option(help="Make the run folder in here.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Give any key a value: run.operations=1e6"),
+    ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Use exactly this run folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object last.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but the verdict.")] = False,
 ) -> int:
     """Run a configuration and judge it."""
-    from stressd.run.command import Request
+    from stressd.run.command import Request, settings
     from stressd.run.command import run as run_request
 
     given = {
@@ -110,6 +114,7 @@ def run(
         "output.runs": ("--runs", runs),
     }
     overrides = {path: (option, text) for path, (option, text) in given.items() if text is not None}
+    overrides |= settings(set_ or [])
     return run_request(Request(config, overrides, run_dir, as_json, quiet))
 
 

@@ -23,6 +23,7 @@ PROBLEMS_MAX = 50  # problems printed of one file; nobody reads more before fixi
 NAME_MAX = 64  # characters: names become metric labels and parts of folder names
 DURATION_MIN = 1 * MS  # less is over before the workers have begun
 DURATION_MAX = 366 * 24 * HOUR  # counters of nanoseconds stay far from 2^64
+OPERATIONS_MAX = 1 << 53  # whole in JSON, and years of work
 SEED_MAX = (1 << 64) - 1  # the generators take one word
 SLICE_MIN = 5 * MS  # below, entering and leaving the kernel shows in the figures
 SLICE_MAX = 50 * MS  # a slice is the latency of stop, and stop is promised within a second

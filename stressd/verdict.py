@@ -55,7 +55,7 @@ EXIT_MEANINGS: Mapping[Exit, str] = {
 class Cause(StrEnum):
     """Why the workers stopped. The first cause counts; what follows from it is not recorded."""
 
-    DEADLINE = "deadline"  # the planned duration is over
+    DEADLINE = "deadline"  # the planned duration is over, or the planned operations are done
     UNSTARTED = "unstarted"  # asked to stop before the workers began
     SIGNAL = "signal"  # asked to stop, and drained
     ABORTED = "aborted"  # asked twice: nothing was waited for

@@ -56,6 +56,13 @@ class Run(Frozen):
     ] = Field(
         default=Duration.parse("20s"), description="How long the workers work: 20s, 1h30m, 24h."
     )
+    operations: int | None = Field(
+        default=None,
+        ge=1,
+        le=limits.OPERATIONS_MAX,
+        description="End after so many operations of all workers, if they come before the end; "
+        "some more are done until that is noticed.",
+    )
     seed: int = Field(
         default=1,
         ge=0,

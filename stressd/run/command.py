@@ -9,7 +9,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 NO_TEXT = "false"  # the value behind --no-metrics, which is not written
+SET = "--set"  # gives any key its value
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,24 @@ class Request:
 
     def words(self) -> list[str]:
         """Return the options, but for the seed, as one writes them."""
-        pairs = (pair for path, pair in self.overrides.items() if path != "run.seed")
-        return [word for option, text in pairs for word in (option, text) if word != NO_TEXT]
+        words: list[str] = []
+        for path, (option, text) in self.overrides.items():
+            if option == SET:
+                words += [option, f"{path}={text}"]
+            elif path != "run.seed":
+                words += [option] if text == NO_TEXT else [option, text]
+        return words
+
+
+def settings(pairs: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return the overrides that `--set PATH=VALUE` asks for."""
+    found: dict[str, tuple[str, str]] = {}
+    for pair in pairs:
+        path, equals, text = pair.partition("=")
+        if not equals or not path or "[" in path:
+            raise UsageError(f"{SET}: must be KEY=VALUE, as in source.entries=1e6 (got {pair!r})")
+        found[path] = (SET, text)
+    return found
 
 
 def run(request: Request) -> int:

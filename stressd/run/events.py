@@ -1,6 +1,7 @@
 """What can happen to a run, and what is done about it.
 
     a signal             drain; at the second one, stop at once
+    enough operations    drain
     a silent worker      drain, and give its thread a second to come back
     a forbidden finding  drain, while the evidence is fresh
     a slice at fault     (the nursery of the workers has cancelled the others already)
@@ -108,6 +109,12 @@ class Events:
         self.patience.give_up(STALL_GRACE_S)
         details: dict[str, object] = {"workers": sorted(late)}
         self.found([Finding("stall", "interesting", words, details)])
+
+    def on_enough(self, operations: int) -> None:
+        """As many operations were done as were asked for."""
+        if self.board.ending is None:
+            self.board.end(Cause.DEADLINE, f"{operations:,} operations")
+        self.draining.cancel()
 
     def on_first_stop(self, name: str) -> None:
         """Drain."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -286,6 +287,9 @@ class Session:
             self.board.sampled(sample)
             self.source.sampled(sample)
         self.events.found(findings)
+        done = sum(self.board.counts.values())
+        if self.board.phase == "running" and done >= (self.config.run.operations or math.inf):
+            self.events.on_enough(done)
 
     async def last_look(self, engine: EngineLike) -> None:
         """Take the last sample, even of a run that hangs; nothing depends on it."""

@@ -89,6 +89,18 @@ def test_options_take_the_place_of_the_file(tmp_path: Path) -> None:
     assert (folder / "config.yaml").read_bytes() == config.read_bytes()
 
 
+def test_any_key_can_be_set(tmp_path: Path) -> None:
+    """Whatever has no option of its own; the command that repeats the run says so too."""
+    config = small_yaml(tmp_path)
+    words = ("--set", "source.entries=7", "--set", "run.name=mine")
+    done = invoke("run", config, *words, trouble="forbidden")
+    folder = Path(done.stdout.splitlines()[-3].split()[-1])
+    text = (folder / "effective.yaml").read_text(encoding="utf-8")
+    assert "entries: 7" in text
+    assert "name: mine" in text
+    assert shlex.split(done.stdout.splitlines()[-1])[4:] == [*words, str(config)]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -99,6 +111,10 @@ def test_options_take_the_place_of_the_file(tmp_path: Path) -> None:
         (["run", "small.yaml", "--duration", "0s"], 2, "--duration: "),
         (["run", "small.yaml", "--listen", "9478"], 2, "--listen: must be host:port"),
         (["run", "small.yaml", "--build", "slow"], 2, "--build: "),
+        (["run", "small.yaml", "--set", "run.seed"], 2, "--set: must be KEY=VALUE"),
+        (["run", "small.yaml", "--set", "workers[0].threads=2"], 2, "--set: must be KEY=VALUE"),
+        (["run", "small.yaml", "--set", "run.sped=2"], 2, "did you mean 'seed'? (got 2)"),
+        (["run", "small.yaml", "--set", "run.operations=0"], 2, "--set: must be >= 1 (got 0)"),
         (["run", "small.yaml", "--nonsense"], 2, "No such option"),
         (["nonsense"], 2, "No such command"),
         (["config", "check", "missing.yaml"], 78, "missing.yaml: cannot be read"),

@@ -17,7 +17,7 @@ from tests.session.fakes import FakeEngine
 Runner = Callable[..., Outcome]
 
 
-def small_config(runs: Path, **run: str) -> Config:
+def small_config(runs: Path, **run: str | int) -> Config:
     """Return a reader and a writer that work for a tenth of a second."""
     return Config.model_validate(
         {

@@ -74,6 +74,16 @@ def test_garbage_is_collected_while_the_workers_work(tmp_path: Path) -> None:
     assert set(seen) == {True}
 
 
+def test_enough_operations_end_a_run(tmp_path: Path) -> None:
+    """Long before its time is up; it is then as whole as one that lasted, and says how many."""
+    config = small_config(tmp_path / "runs", duration="1h", operations=5000)
+    outcome = run_session(job_for(config), lambda: FakeEngine(config), Quiet())
+    assert (outcome.verdict, outcome.ending.cause) == (Verdict.VALID, Cause.DEADLINE)
+    done = int(outcome.ending.message.replace(",", "").removesuffix(" operations"))
+    assert outcome.sample is not None
+    assert 5000 <= done <= sum(op.count for op in outcome.sample.ops)
+
+
 def test_the_summary_holds_what_is_printed_and_more(run_small: Runner) -> None:
     """A script that knows the printed object can read the file with the same code."""
     outcome = run_small()
