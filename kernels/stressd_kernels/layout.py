@@ -34,6 +34,7 @@ HEADER_BACKLOG_MAX = 6  # soft bound on limbo entries of one slot
 HEADER_TRAP = 7  # reference of the permanent TRAP leaf
 HEADER_POOL_END = 8  # first word past the pool
 HEADER_LEAF_NEED = 9  # leaves that a slot must have to write; 2**64 - 1: let every write ask
+HEADER_TRACE = 10  # whether address spaces write down events: a TRACE_* of mm/trace.py
 EPOCH_GLOBAL = 1 * LINE_WORDS
 ARENA_LOCK = 2 * LINE_WORDS
 ARENA_NEXT = 2 * LINE_WORDS + 1  # first word of the pool that no chunk covers yet

@@ -15,6 +15,7 @@ an operation stands in that slot: nothing is looked up anywhere else, nobody els
     entries     what a scan returns                                               private
     histograms  one per operation, two of the lock                 read by the supervisor
     ring        header and records; backed by a file (ring.py)     outlives the process
+    trace       events of address spaces (mm/trace.py)             taken by the trace's reader
 
 What the operation now running was asked stands in the first line of the ring's header, so a
 crash leaves behind what each thread was doing, at no cost beyond writing the arguments down.
@@ -129,6 +130,19 @@ NOW_OFFSET = NOW + 6
 NOW_WORDS = 7
 RING_MARK = RING + LINE_WORDS  # from here: written once, by ring.py
 
+# -- trace events -------------------------------------------------------------------------
+TRACE = RING + RING_WORDS
+TRACE_TAIL = TRACE  # records written so far; this line is the writer's
+TRACE_LOST = TRACE + 1  # events that found no room
+TRACE_WAITS = TRACE + 2  # calls that were told to wait for room
+TRACE_ACTOR = TRACE + 3  # MM_ID of the address space whose call is running; 0: not known
+TRACE_SAID = TRACE + 4  # the last actor that a record names
+TRACE_ASK = TRACE + 8  # what a gap search asks: low, high, length, mask, offset
+TRACE_HEAD = TRACE + LINE_WORDS  # records taken so far; this line is the reader's
+TRACE_RECORDS = TRACE + 2 * LINE_WORDS
+TRACE_CAPACITY = 4 if MODEL else 1 << 16  # records
+EVENT_WORDS = 6
+
 assert TIMING + LINE_WORDS == KEYS
 assert LOCK_HOLDS_SUM < KEYS
 assert KEYS_SECOND < SOURCE
@@ -144,5 +158,7 @@ assert ENTRIES + ENTRIES_MAX * ENTRY_WORDS <= HISTOGRAMS
 assert LOCK_HOLDS + BUCKETS <= RING
 assert RING * WORD_BYTES % (1 << 16) == 0, "a file is mapped over the ring: whole pages"
 assert MODEL or RING_WORDS * WORD_BYTES % (1 << 16) == 0
-assert RING + RING_WORDS <= SLOT_LIMBO, "a worker's words run into its limbo"
+assert TRACE % LINE_WORDS == 0
+assert TRACE_RECORDS + TRACE_CAPACITY * EVENT_WORDS <= SLOT_LIMBO, "words run into the limbo"
+assert TRACE_CAPACITY & (TRACE_CAPACITY - 1) == 0
 assert RING_CAPACITY & (RING_CAPACITY - 1) == 0

@@ -10,6 +10,7 @@ from tests.model.mutant import Mutant
 from tests.model.scenario import Scenario
 from tests.model.scenarios.broken import Broken
 from tests.model.scenarios.epoch import Epoch
+from tests.model.scenarios.events import Events
 from tests.model.scenarios.findings import Findings
 from tests.model.scenarios.gaps import Gaps
 from tests.model.scenarios.load import Load
@@ -32,6 +33,7 @@ def without(labels: str, scenario: type[Scenario], memory: str, script: str, fin
 LEFT_EARLIER = "R>USE W>FREE R! C! W!"  # the reader leaves, another advances, the writer frees
 PUBLISHED = "R>V1 W>DONE R1 R- R!"  # the new version is read, and the oldest words it allows
 CHANGING = "R>S1 W>DONE R>V2 R- R!"  # the old version, new gap words, the oldest version allowed
+TAKEN = "R>T3 R1 A>W2 A1 A>W2 A1 R! A! B!"  # the writer comes round to records that were read
 
 WEAKENED: tuple[Mutant, ...] = (
     without("E1", Epoch, "tso", "R>USE W! ~W R!", "reused under its reader"),
@@ -57,6 +59,10 @@ WEAKENED: tuple[Mutant, ...] = (
     without("R2", Ring, "pso", "W>R2 W1 ~W0 ~W^ R!", "record 1 is"),
     without("F1", Findings, "pso", "W>F1 W1 ~W^ R! W!", "finding 1 of 1 is"),
     without("N1", Findings, "c11", "W! R>N1 R1 R- R!", "finding 1 of"),
+    without("T1", Events, "pso", "B>T1 B1 ~B^ R! B! A!", "event 0 is"),
+    without("T2", Events, "c11", "B! R! A!", "Race"),
+    without("T3", Events, "c11", TAKEN, "Race"),
+    without("T4", Events, "c11", TAKEN, "Race"),
 )
 
 NOT_SHOWN = {

@@ -8,6 +8,7 @@ from tests.model.scenarios.broken import Broken
 from tests.model.scenarios.certify import Certify
 from tests.model.scenarios.copy import Copy
 from tests.model.scenarios.epoch import Epoch
+from tests.model.scenarios.events import Events
 from tests.model.scenarios.find import Find
 from tests.model.scenarios.findings import Findings
 from tests.model.scenarios.gaps import Gaps
@@ -35,4 +36,5 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Ring,
     Certify,
     Findings,
+    Events,
 )

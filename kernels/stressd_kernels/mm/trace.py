@@ -1,0 +1,317 @@
+"""Trace events: what a change of an address space leaves behind for whoever reads along.
+
+    event              emitted by     as the original does
+    vma_mt_store       trace_store    before the tree is written (so also if that should fail)
+    vma_mt_szero       trace_szero    the range is [start, end), printed up to end - 1
+    exit_mmap          trace_exit     after the last VMA, even of an address space without any
+    vm_unmapped_area   trace_search   with the window that was searched last, and the answer
+
+Events are written down as records in a ring of the slot that makes the change (worker.py), and
+turned into text by one thread of Python (stressd/tracing) that no call ever waits for while it
+holds a lock. With tracing off, and it is off unless `HEADER_TRACE` says otherwise, an event costs
+one branch.
+
+A record is six words; a search takes two records, published together:
+
+    word    0         1       2           3               4        5
+    change  number    MM_ID   VMA_ID, 0   start | kind    last     stamp
+    search  number    MM_ID   address     flags | kind    length   stamp
+            low       high    mask        offset          pages    error
+    actor   MM_ID of whoever acts in the foreign records of this ring from here on
+
+Addresses are those of pages, so the kind finds room in the low bits of a word. `number` is the
+mm's own count of events, taken under its lock: the order inside one address space, whichever
+threads changed it. Stamps are ticks of a clock, for people: they order nothing.
+
+`foreign` marks what one address space does to another, as fork, which fills the child's tree in
+the name of the parent.
+
+**Nothing is lost**, unless a call makes more events than a ring holds. A call waits for room
+before it takes its lock: `trace_begin` answers BACKLOG, as a write does that must wait for
+readers, and its callers wait as they do for those: unpinned, without a lock, looking whether to
+stop. Inside the lock nothing waits for the ring (the text is as slow as the disk that it goes
+to, and every reader and writer that needs the lock would be as slow): an event that finds no
+room is counted in TRACE_LOST, its number is missing in the file, and the reader of the rings
+writes LOST in its place. A ring has room for a fork of as many VMAs as an address space may have
+by default, so this takes a call over more VMAs than that.
+
+Ordering                                              pairs with   and forbids
+    T1  release, publishing records                   T2           a record before its words
+    T2  acquire, reading how far they go              T1           "
+    T3  release, giving room back                     T4           overwriting what is being read
+    T4  acquire, looking for room                     T3           "
+
+Who sees record n of an mm in one ring finds record n - 1 in its ring, whichever that is, if he
+looks there afterwards: T1 of the one comes before W2, that before W1, and that before T1 of the
+other.
+
+The words of a record are read and written as plain words: from T3 to T1 they are the writer's,
+from T1 to T3 the reader's.
+
+Progress: wait-free, but for waiting in `trace_begin`'s callers.
+
+Source of the events: mm/mmap.c of the change that introduced vma_mt_store.
+"""
+
+import numpy as np
+
+from stressd_kernels.counters import counter_one
+from stressd_kernels.door import (
+    borrowed,
+    clock_monotonic,
+    driver,
+    kernel,
+    kernel_inline,
+    load_acquire,
+    load_relaxed,
+    stamp_begin,
+    store_relaxed,
+    store_release,
+)
+from stressd_kernels.layout import HEADER_TRACE, SLOT_WORDS, SLOTS, SLOTS_MAX, U0, U1, U2
+from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_TOTAL
+from stressd_kernels.records import VMA_END, VMA_ID, VMA_START
+from stressd_kernels.status import Status
+from stressd_kernels.worker import (
+    EVENT_WORDS,
+    TRACE_ACTOR,
+    TRACE_ASK,
+    TRACE_CAPACITY,
+    TRACE_HEAD,
+    TRACE_LOST,
+    TRACE_RECORDS,
+    TRACE_SAID,
+    TRACE_TAIL,
+    TRACE_WAITS,
+)
+
+TRACE_OFF = 0  # HEADER_TRACE
+TRACE_STAMPS = 1  # on, times by the stamp counter
+TRACE_MONOTONIC = 2  # on, times by CLOCK_MONOTONIC
+
+EVENT_STORE = 1
+EVENT_SZERO = 2
+EVENT_EXIT = 3
+EVENT_SEARCH = 4
+EVENT_ACTOR = 5
+EVENT_FOREIGN = 8  # beside the kind: made by the last actor, not by the mm itself
+EVENT_KINDS = 7  # mask
+EVENT_FLAGS_AT = 4  # a search's flags stand above its kind
+EVENTS_OF_A_CALL = 256  # what trace_begin makes room for, unless asked for more
+
+STORE = np.uint64(EVENT_STORE)
+SZERO = np.uint64(EVENT_SZERO)
+EXIT = np.uint64(EVENT_EXIT)
+SEARCH = np.uint64(EVENT_SEARCH)
+ACTOR = np.uint64(EVENT_ACTOR)
+FOREIGN = np.uint64(EVENT_FOREIGN)
+KINDS = np.uint64(EVENT_KINDS)
+FLAGS_AT = np.uint64(EVENT_FLAGS_AT)
+CAPACITY = np.uint64(TRACE_CAPACITY)
+INDEX_MASK = np.uint64(TRACE_CAPACITY - 1)
+RECORDS_MOST = np.uint64(3)  # of one event: an actor and the two of a search
+STAMPS = np.uint64(TRACE_STAMPS)
+OK = np.uint64(Status.OK)
+BACKLOG = np.uint64(Status.BACKLOG)
+
+
+@kernel_inline
+def trace_on(words):
+    """Say whether events are written down."""
+    return load_relaxed(words, HEADER_TRACE) != U0
+
+
+@kernel_inline
+def trace_begin(words, mm, slot, events):
+    """Begin a call on `mm` that makes up to `events` (uint64) records; return OK or BACKLOG.
+
+    To be called before the lock is taken, unpinned. BACKLOG: nothing is done, ask again later.
+    """
+    if load_relaxed(words, HEADER_TRACE) == U0:
+        return OK
+    return trace_room(words, mm, slot, events)
+
+
+@kernel
+def trace_room(words, mm, slot, events):
+    """Note that `mm` acts, and say whether its call finds room; never more than a whole ring."""
+    store_relaxed(words, slot + TRACE_ACTOR, load_relaxed(words, mm + MM_ID))
+    head = load_acquire(words, slot + TRACE_HEAD, "T4")  # pairs with T3 (trace_take)
+    used = load_relaxed(words, slot + TRACE_TAIL) - head
+    if used == U0 or used + events <= CAPACITY:
+        return OK
+    counter_one(words, slot + TRACE_WAITS)
+    return BACKLOG
+
+
+@kernel_inline
+def trace_store(words, mm, slot, record):
+    """Note that the VMA of `record` is about to be stored. Under the lock of `mm`."""
+    if load_relaxed(words, HEADER_TRACE) != U0:
+        start = words[record + VMA_START] | STORE
+        event_write(words, mm, slot, words[record + VMA_ID], start, words[record + VMA_END] - U1)
+
+
+@kernel_inline
+def trace_szero(words, mm, slot, start, end):
+    """Note that [start, end) is about to be erased; an end of 0 is 2**64. Under the lock."""
+    if load_relaxed(words, HEADER_TRACE) != U0:
+        event_write(words, mm, slot, U0, start | SZERO, end - U1)
+
+
+@kernel_inline
+def trace_exit(words, mm, slot):
+    """Note that `mm` is about to be emptied for good. Under its lock."""
+    if load_relaxed(words, HEADER_TRACE) != U0:
+        event_write(words, mm, slot, U0, EXIT, U0)
+
+
+@kernel_inline
+def trace_search(words, mm, slot, flags, address, error):
+    """Note a gap search. Under the lock of `mm`.
+
+    slot + TRACE_ASK .. + 4    low, high (exclusive), length, mask and offset: what was asked
+    flags                      uint64, 1 is top-down
+    address, error             uint64, what was found, or 0 and the error's number (positive)
+    """
+    if load_relaxed(words, HEADER_TRACE) != U0:
+        search_write(words, mm, slot, flags, address, error)
+
+
+# -- records -----------------------------------------------------------------------------
+
+
+@kernel
+def event_number(words, mm):
+    """Count an event of `mm` and return its number: 1, 2, ..."""
+    number = load_relaxed(words, mm + MM_EVENTS) + U1
+    store_relaxed(words, mm + MM_EVENTS, number)
+    return number
+
+
+@kernel
+def event_room(words, slot):
+    """Return the number of the next record, and whether any event would find room."""
+    tail = load_relaxed(words, slot + TRACE_TAIL)
+    head = load_acquire(words, slot + TRACE_HEAD, "T4")  # pairs with T3 (trace_take)
+    return tail, tail - head + RECORDS_MOST <= CAPACITY
+
+
+@kernel
+def event_stamp(words):
+    """Return the time, in ticks of the clock that HEADER_TRACE names."""
+    if load_relaxed(words, HEADER_TRACE) == STAMPS:
+        return stamp_begin()
+    return clock_monotonic()
+
+
+@kernel_inline
+def record_at(slot, number):
+    """Return the word index of record `number` of a ring."""
+    return slot + TRACE_RECORDS + np.int64(number & INDEX_MASK) * EVENT_WORDS
+
+
+@kernel
+def actor_write(words, mm, slot, tail):
+    """Say who acts on `mm`, if that is somebody else; return (next record, FOREIGN or 0)."""
+    actor = load_relaxed(words, slot + TRACE_ACTOR)
+    if actor == U0 or actor == load_relaxed(words, mm + MM_ID):
+        return tail, U0
+    if actor != load_relaxed(words, slot + TRACE_SAID):
+        store_relaxed(words, slot + TRACE_SAID, actor)
+        at = record_at(slot, tail)
+        words[at + 1] = actor
+        words[at + 3] = ACTOR
+        tail += U1
+    return tail, FOREIGN
+
+
+@kernel
+def event_write(words, mm, slot, vma, start, last):
+    """Write down a change of `mm`: all but its number and its time are given, as words.
+
+    start  address | kind
+    """
+    number = event_number(words, mm)
+    tail, fits = event_room(words, slot)
+    if not fits:
+        counter_one(words, slot + TRACE_LOST)
+        return
+    tail, foreign = actor_write(words, mm, slot, tail)
+    at = record_at(slot, tail)
+    words[at] = number
+    words[at + 1] = load_relaxed(words, mm + MM_ID)
+    words[at + 2] = vma
+    words[at + 3] = start | foreign
+    words[at + 4] = last
+    words[at + 5] = event_stamp(words)
+    store_release(words, slot + TRACE_TAIL, tail + U1, "T1")  # pairs with T2 (trace_take)
+
+
+@kernel
+def search_write(words, mm, slot, flags, address, error):
+    """Write down a gap search; arguments as of trace_search."""
+    number = event_number(words, mm)
+    tail, fits = event_room(words, slot)
+    if not fits:
+        counter_one(words, slot + TRACE_LOST)
+        return
+    tail, foreign = actor_write(words, mm, slot, tail)
+    at = record_at(slot, tail)
+    ask = slot + TRACE_ASK
+    words[at] = number
+    words[at + 1] = load_relaxed(words, mm + MM_ID)
+    words[at + 2] = address
+    words[at + 3] = flags << FLAGS_AT | SEARCH | foreign
+    words[at + 4] = load_relaxed(words, ask + 2)
+    words[at + 5] = event_stamp(words)
+    at = record_at(slot, tail + U1)
+    words[at] = load_relaxed(words, ask)
+    words[at + 1] = load_relaxed(words, ask + 1)
+    words[at + 2] = load_relaxed(words, ask + 3)
+    words[at + 3] = load_relaxed(words, ask + 4)
+    words[at + 4] = load_relaxed(words, mm + MM_TOTAL)
+    words[at + 5] = error
+    store_release(words, slot + TRACE_TAIL, tail + U2, "T1")  # pairs with T2 (trace_take)
+
+
+# -- the reader of the rings ---------------------------------------------------------------
+
+
+@kernel
+def ring_take(words, slot, out, row):
+    """Move the records of one ring to out[row:]; return how many rows are filled then.
+
+    What finds no room in `out` stays in the ring; the two records of a search stay together.
+    """
+    head = load_relaxed(words, slot + TRACE_HEAD)
+    tail = load_acquire(words, slot + TRACE_TAIL, "T2")  # pairs with T1 (event_write)
+    while head != tail and row + 2 <= out.shape[0]:
+        count = 2 if words[record_at(slot, head) + 3] & KINDS == SEARCH else 1
+        for _ in range(count):
+            at = record_at(slot, head)
+            for word in range(EVENT_WORDS):
+                out[row, word] = words[at + word]
+            out[row, EVENT_WORDS] = np.uint64(slot)
+            row += 1
+            head += U1
+    store_release(words, slot + TRACE_HEAD, head, "T3")  # pairs with T4 (event_room)
+    return row
+
+
+@driver
+def trace_take(words, first, out):
+    """Move the records of all rings, from slot number `first` on, to `out`.
+
+    out     uint64[:, EVENT_WORDS + 1]: each record, and the word index of its slot
+    return  (rows filled, number of the slot that was not reached for lack of room, or SLOTS_MAX)
+
+    One reader at a time.
+    """
+    words = borrowed(words)
+    row = 0
+    for number in range(first, SLOTS_MAX):
+        if row + 2 > out.shape[0]:
+            return row, number
+        row = ring_take(words, SLOTS + number * SLOT_WORDS, out, row)
+    return row, SLOTS_MAX
