@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.mm.build import GROWING, WRITABLE, at, fails, space, vma
-from tests.mm.spec.gaps import Search, bottomup, by_guarded_gaps, start_gap, topdown
+from tests.mm.spec.gaps import (
+    Search,
+    bottomup,
+    by_guarded_gaps,
+    end_gap,
+    start_gap,
+    topdown,
+)
 from tests.mm.spec.lookup import (
     count_pages,
     find_exact_vma,
@@ -110,6 +117,20 @@ def test_a_bottomup_search_keeps_the_guard_gap() -> None:
     room = 1000 - GUARD - 500
     assert bottomup(mm, Search(room * PAGE, at(500), at(3000))) == at(500)
     assert bottomup(mm, Search((room + 1) * PAGE, at(500), at(3000))) == at(1010)
+
+
+def test_what_grows_up_has_its_guard_gap_above() -> None:
+    """It is kept in both directions, but for a gap below a stack: there nobody looks below."""
+    upward = WRITABLE | Vm.GROWSUP
+    mm = space(vma(100, 110, upward), vma(1000, 1010))
+    assert end_gap(mm.vmas[0]) == at(110 + GUARD)
+    window = Search(700 * PAGE, at(0), at(1000))
+    fails("ENOMEM", lambda: topdown(mm, window))
+    assert topdown(mm, Search(100 * PAGE, at(0), at(400))) == at(0)
+    assert bottomup(mm, Search(101 * PAGE, at(0), at(1000))) == at(110 + GUARD)
+    mm.vmas[1].flags |= Vm.GROWSDOWN
+    assert topdown(mm, Search(600 * PAGE, at(0), at(1000))) == at(1000 - GUARD - 600)
+    assert bottomup(mm, Search(600 * PAGE, at(0), at(1000))) == at(110)
 
 
 @st.composite

@@ -3,13 +3,15 @@
 A search is for `length` bytes in [low, high) whose start is `offset` modulo mask + 1. A gap must
 hold length + mask bytes, even if less would do for its own alignment. Below a VMA that grows
 down, STACK_GUARD_GAP bytes are no free range: a search that ends there tries again further away.
+So are those above a VMA that grows up, unless what is above the free range grows down: then
+nobody looks below.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.mm.spec.lookup import find_vma, find_vma_prev
+from tests.mm.spec.lookup import find_vma_prev
 from tests.mm.spec.space import AddressSpace, Vma
 from tests.mm.spec.words import INFINITY, STACK_GUARD_GAP, Failed, Vm
 
@@ -39,6 +41,13 @@ def start_gap(vma: Vma) -> int:
     return vma.start - STACK_GUARD_GAP if vma.start >= STACK_GUARD_GAP else 0
 
 
+def end_gap(vma: Vma | None) -> int:
+    """Return where a VMA ends for its upper neighbours: 256 pages later if it grows up; 0 of none."""
+    if vma is None:
+        return 0
+    return vma.end + STACK_GUARD_GAP if vma.flags & Vm.GROWSUP else vma.end
+
+
 def gaps(mm: AddressSpace, low: int, high: int) -> list[tuple[int, int]]:
     """Return the free ranges [start, end) inside [low, high), ascending."""
     found, at = [], low
@@ -56,7 +65,8 @@ def topdown(mm: AddressSpace, search: Search) -> int:
 
     Then aligned down. If the VMA above is a stack and the gap reaches into its guard gap, the
     search is repeated with the guard gap as its end. (Free ranges between the two, below
-    another VMA, are passed over by that.)
+    another VMA, are passed over by that.) If else what is found begins inside the guard gap of
+    a VMA that grows up, it is repeated below that VMA.
     """
     high = search.high
     while True:
@@ -66,17 +76,23 @@ def topdown(mm: AddressSpace, search: Search) -> int:
         _, gap_end = fits[-1]
         found = gap_end - search.length
         found -= (found - search.offset) & search.mask
-        above = find_vma(mm, gap_end)
-        if above is None or start_gap(above) >= gap_end:
+        below, above = find_vma_prev(mm, gap_end)
+        if above is not None and above.flags & Vm.GROWSDOWN:
+            if start_gap(above) >= gap_end:
+                return found
+            high = start_gap(above)
+        elif below is None or end_gap(below) <= found:
             return found
-        high = start_gap(above)
+        else:
+            high = below.start
 
 
 def bottomup(mm: AddressSpace, search: Search) -> int:
     """Return the lowest place: at the start of the lowest gap that is large enough.
 
     Then aligned up. If what is found reaches into the guard gap of the stack above, the search
-    is repeated above that stack. (It reaches there if size - 1 bytes do.)
+    is repeated above that stack. (It reaches there if size - 1 bytes do.) If else it begins
+    inside the guard gap of a VMA that grows up, it is repeated from there on.
     """
     low = max(search.low, mm.limits.min_addr)
     while True:
@@ -85,12 +101,15 @@ def bottomup(mm: AddressSpace, search: Search) -> int:
             raise Failed("ENOMEM")
         found, gap_end = fits[0]
         found += (search.offset - found) & search.mask
-        above = find_vma(mm, gap_end - 1)
-        if above is None or start_gap(above) == above.start:
+        below, above = find_vma_prev(mm, gap_end - 1)
+        if above is not None and above.flags & Vm.GROWSDOWN:
+            if start_gap(above) >= found + search.size - 1:
+                return found
+            low = above.end
+        elif end_gap(below) <= found:
             return found
-        if start_gap(above) >= found + search.size - 1:
-            return found
-        low = above.end
+        else:
+            low = end_gap(below)
 
 
 def by_guarded_gaps(mm: AddressSpace, search: Search, *, from_top: bool) -> int:

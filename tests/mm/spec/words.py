@@ -53,6 +53,7 @@ class Vm(IntFlag):
     MIXEDMAP = auto()
     HUGEPAGE = auto()
     NOHUGEPAGE = auto()
+    GROWSUP = auto()  # not on x86-64, where no call makes such a stack
 
 
 ACCESS = Vm.READ | Vm.WRITE | Vm.EXEC

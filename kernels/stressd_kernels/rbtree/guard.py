@@ -1,0 +1,48 @@
+"""Guard gaps: what grows is given room, so for others it begins earlier or ends later.
+
+A VMA that grows down begins STACK_GUARD_GAP earlier for those below it, one that grows up ends as
+much later for those above it. RB_OWN takes the first off, never the second: a search looks at
+that when it has found a gap, as Linux does.
+"""
+
+import numpy as np
+
+from stressd_kernels.door import kernel_inline
+from stressd_kernels.layout import U0, UMAX
+from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
+
+VM_GROWSDOWN = np.uint64(0x100)
+VM_GROWSUP = np.uint64(1 << 40)
+STACK_GUARD_GAP = np.uint64(256 << 12)  # bytes
+
+
+@kernel_inline
+def grows_down(words, vma):
+    """Say whether there is such a VMA, and it grows down."""
+    return vma != NO_RECORD and words[vma + VMA_FLAGS] & VM_GROWSDOWN != U0
+
+
+@kernel_inline
+def start_gap(words, vma):
+    """Return where a VMA begins for those below it: never below address 0."""
+    start = words[vma + VMA_START]
+    if words[vma + VMA_FLAGS] & VM_GROWSDOWN == U0:
+        return start
+    return start - STACK_GUARD_GAP if start >= STACK_GUARD_GAP else U0
+
+
+@kernel_inline
+def end_gap(words, vma):
+    """Return where a VMA ends for those above it: never beyond the last address."""
+    end = words[vma + VMA_END]
+    if words[vma + VMA_FLAGS] & VM_GROWSUP == U0:
+        return end
+    return end + STACK_GUARD_GAP if end < UMAX - STACK_GUARD_GAP else UMAX
+
+
+@kernel_inline
+def gap_between(words, below, vma):
+    """Return the free bytes right below `vma`, whose lower neighbour is `below` or none: RB_OWN."""
+    end = U0 if below == NO_RECORD else words[below + VMA_END]
+    start = start_gap(words, vma)
+    return start - end if start > end else U0

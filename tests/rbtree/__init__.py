@@ -1,0 +1,1 @@
+"""The rb-tree over VMAs: against a sorted list, and against the rules of gap searches."""
