@@ -83,7 +83,7 @@ MM_WORDS = 4 * LINE_WORDS  # see mm/layout.py
 
 # -- slots -------------------------------------------------------------------------------
 SLOTS = 1 << 20
-SLOT_WORDS = 1 << 20
+SLOT_WORDS = 1 << 21
 SLOT_STOP = 0  # written by the supervisor: 1 ends this thread's slice
 SLOT_BEAT = 1 * LINE_WORDS  # written by the thread: operations begun, for the watchdog
 RESULT = 2 * LINE_WORDS  # results of the last entry point called
@@ -110,7 +110,7 @@ SLOT_READY = SLOT_INNER_CACHE + (1 << 11)  # expired references on their way to 
 CACHE_MAX = 1 << 11
 READY_MAX = 1 << 11
 SLOT_WORKER = 1 << 14  # from here to SLOT_LIMBO: the worker's own words, see worker blocks
-SLOT_LIMBO = 1 << 19
+SLOT_LIMBO = 1 << 20
 LIMBO_MAX = 1 << 18
 SLOT_STAMPS = SLOT_LIMBO + LIMBO_MAX
 

@@ -109,7 +109,7 @@ class Accounting(NamedTuple):
 class Arena:
     """A reserved address space with trees and slots in it.
 
-    capacity  bytes for nodes, 4 MiB .. about 60 GiB; rounded up to whole chunks of 2 MiB
+    capacity  bytes for nodes, 4 MiB .. about 56 GiB; rounded up to whole chunks of 2 MiB
     poison    whether freed nodes are overwritten, so that a late reader is noticed; by default in
               all builds but the fast one
     backlog   most limbo entries of one slot before its writes answer BACKLOG

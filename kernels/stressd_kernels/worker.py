@@ -26,7 +26,7 @@ from stressd_kernels.histogram import BUCKETS
 from stressd_kernels.layout import LINE_WORDS, SLOT_LIMBO, SLOT_WORKER, SLOTS_MAX, WORD_BYTES
 
 # -- mix ---------------------------------------------------------------------------------
-OPS_MAX = 16
+OPS_MAX = 32
 MIX_COLUMNS = OPS_MAX
 MIX_THRESHOLDS = SLOT_WORKER
 MIX_ALIASES = MIX_THRESHOLDS + MIX_COLUMNS
@@ -111,7 +111,7 @@ LOCK_HOLDS = LOCK_WAITS + BUCKETS  # and held
 
 # -- ring --------------------------------------------------------------------------------
 RING_HEADER_WORDS = 1 << 13  # 64 KiB: the largest page there is, so that a file can lie here
-RING = SLOT_WORKER + (1 << 16)
+RING = SLOT_WORKER + (1 << 17)
 RING_RECORDS = RING + RING_HEADER_WORDS
 RING_CAPACITY = 2 if MODEL else 1 << 12  # records
 RECORD_WORDS = 8

@@ -17,6 +17,8 @@ from stressd_kernels.worker import (
 )
 from tests.model.scenario import OWN, Actors, Scenario, words_of
 
+WRAP = 1 << 64  # offsets of words wrap, as in the kernels
+
 PLACE = OWN + 4 * LINE_WORDS  # where the values stand, in place of a tree
 
 
@@ -38,7 +40,7 @@ class Certify(Scenario):
             words[slot + SOURCE_WRITERS] = words_of(2)
             words[slot + SOURCE_WRITER] = words_of(1)
             words[slot + SOURCE_STRIDE] = words_of(SLOT_WORDS)
-            words[slot + SOURCE_PUBLISHED] = words_of(writer + PUBLISHED - SLOT_WORDS)
+            words[slot + SOURCE_PUBLISHED] = words_of((writer + PUBLISHED - SLOT_WORDS) % WRAP)
         words[reader + KNOWN + 1] = U0
 
     def actors(self) -> Actors:
