@@ -152,7 +152,7 @@ def test_what_weighs_nothing_is_never_drawn(weights: list[float]) -> None:
     assert all(weights[op] > 0 for op in drawn)
 
 
-@pytest.mark.parametrize("weights", [[], [0.0], [1.0, -1.0], [1.0] * 17])
+@pytest.mark.parametrize("weights", [[], [0.0], [1.0, -1.0], [1.0] * (MIX_COLUMNS + 1)])
 def test_a_mix_that_is_none_is_refused(weights: list[float]) -> None:
     """Empty, weightless, negative, or more than there are columns."""
     with pytest.raises(ValueError, match="weights must be"):
