@@ -2,8 +2,9 @@
 
     from stressd_kernels import MapleTree
 
-is the library; everything else here serves the daemon. Importing the package imports numba but
-compiles nothing; the build (builds.py) is read from STRESSD_BUILD at that moment.
+is the library, with AddressSpace and File beside it; everything else here serves the daemon.
+Importing the package imports numba but compiles nothing; the build (builds.py) is read from
+STRESSD_BUILD at that moment.
 """
 
 import importlib
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 from stressd_kernels.status import ZERO
 
 if TYPE_CHECKING:
+    from stressd_kernels.address_space import AddressSpace, File
     from stressd_kernels.cursor import Cursor, CursorStatus
     from stressd_kernels.library import MapleTree
     from stressd_kernels.memory import Arena
 
-__all__ = ["ZERO", "Arena", "Cursor", "CursorStatus", "MapleTree"]
+__all__ = ["ZERO", "AddressSpace", "Arena", "Cursor", "CursorStatus", "File", "MapleTree"]
 
 HOMES = {
+    "AddressSpace": "address_space",
     "Arena": "memory",
     "Cursor": "cursor",
     "CursorStatus": "cursor",
+    "File": "address_space",
     "MapleTree": "library",
 }
 

@@ -148,15 +148,18 @@ def takes_end(words, slot, status):
 
 
 @kernel
-def arena_reserve(words, slot):
-    """Make the slot's caches hold what any one write can need: OK, ARENA_FULL or STOPPED.
+def arena_reserve(words, slot, leaves, inners):
+    """Make the slot's caches hold that many nodes at least: OK, ARENA_FULL or STOPPED.
+
+    leaves, inners  uint64, below CACHE_MAX - BATCH; LEAF_NEED and INNER_NEED: what any one
+                    write can need
 
     Called before the tree's lock is taken, unpinned.
     """
     status = OK
-    while status == OK and words[slot + LEAF_CACHED] < LEAF_NEED:
+    while status == OK and words[slot + LEAF_CACHED] < leaves:
         status = cache_fill(words, slot + LEAF_CACHED, slot + SLOT_LEAF_CACHE, 0)
-    while status == OK and words[slot + INNER_CACHED] < INNER_NEED:
+    while status == OK and words[slot + INNER_CACHED] < inners:
         status = cache_fill(words, slot + INNER_CACHED, slot + SLOT_INNER_CACHE, 1)
     return status
 

@@ -114,8 +114,8 @@ def limbo_room(words, slot):
 
 
 @kernel
-def limbo_squeeze(words, slot):
-    """Free nodes until the caches hold what a write can need: OK, ARENA_FULL or BACKLOG.
+def limbo_squeeze(words, slot, leaves, inners):
+    """Free nodes until the caches hold so many: OK, ARENA_FULL or BACKLOG.
 
     Called unpinned, when the arena has no more; gives up when two epochs in a row bring nothing.
     If this slot's limbo still holds something then, a reader holds the epoch: that is BACKLOG,
@@ -125,7 +125,7 @@ def limbo_squeeze(words, slot):
     while idle < 2:
         limbo_advance(words, slot)
         freed = limbo_free(words, slot, int(RETIRE_MOST))
-        status = arena_reserve(words, slot)
+        status = arena_reserve(words, slot, leaves, inners)
         if status != ARENA_FULL:
             return status
         idle = 0 if freed > 0 else idle + 1

@@ -4,11 +4,11 @@
     always 1  -  generation   -         word index of the node      - CHAIN  SUBTREE  LEAF
 
 Bit 63 keeps references apart from values (1 .. 2**63 - 1). The node index is a multiple of 16,
-so the low bits are free: LEAF tells how to read the node before it is touched; SUBTREE, set
-only in limbo, says that everything below is retired with it; CHAIN, likewise, that the record which
-this one names in its word CHAIN_NEXT is retired with it, and so on. The generation is that of word 0
-of the node when the reference was made: it grows each time the node is freed, so a reader of
-the checking build that meets another one has caught a use after free.
+so the low bits are free. LEAF tells how to read the node before it is touched. Two are set only
+in limbo: SUBTREE says that everything below is retired with it, CHAIN that the record which this
+one names in its word CHAIN_NEXT is, and so on. The generation is that of word 0 of the node when
+the reference was made: it grows each time the node is freed, so a reader of the checking build
+that meets another one has caught a use after free.
 """
 
 import numpy as np

@@ -32,6 +32,10 @@ tree, never a structure.
     COPY            word index of the source's block                the same, UNSUPPORTED if the
                                                                     flags differ; RESULT_VALUE:
                                                                     the version that was copied
+    STORE_HELD      as the verbs of their names, for a caller that holds the lock and has reserved
+    BUILD_HELD      what they need: nothing can fail. CLEAR_HELD answers with the nodes that wait
+    CLEAR_HELD
+    CHECK_HELD
     REBUILD         for the structure's own writes, called through their addresses because they
     RESERVE         are large and would otherwise be compiled into each: first, last, value;
     COLLECT         nothing; how many nodes to free beyond the usual
@@ -83,6 +87,10 @@ class Verb(IntEnum):
     REBUILD = 22
     RESERVE = 23
     COLLECT = 24
+    STORE_HELD = 25
+    BUILD_HELD = 26
+    CLEAR_HELD = 27
+    CHECK_HELD = 28
 
     @property
     def reads(self) -> bool:

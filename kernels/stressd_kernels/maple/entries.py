@@ -9,13 +9,15 @@ import numpy as np
 
 from stressd_kernels.arena import (
     ARENA_FULL,
+    INNER_NEED,
+    LEAF_NEED,
     arena_is_ready,
     arena_refuses,
     arena_reserve,
     takes_begin,
     takes_end,
 )
-from stressd_kernels.door import CHECKING, entry, kernel_inline, load_relaxed, words_at
+from stressd_kernels.door import CHECKING, entry, kernel, kernel_inline, load_relaxed, words_at
 from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import (
     RESULT_VERSION,
@@ -248,9 +250,29 @@ def allocate_cyclic(base, tree, slot, a, b, c, d, e):
     return write_end(words, tree, slot, status, U0)
 
 
+@kernel
+def clear_locked(words, tree, slot):
+    """Empty the tree with one store; return how many nodes wait in limbo as one subtree.
+
+    The caller holds the lock (W1) and has made room in its limbo for one entry.
+    """
+    words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
+    nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
+    root = load_relaxed(words, tree + TREE_ROOT)
+    if root != NO_REF:
+        publish(words, tree, slot, 0, NO_REF, U0)
+        words[tree + TREE_LEAVES] = U0
+        words[tree + TREE_INNERS] = U0
+        words[tree + TREE_COUNT] = U0
+        words[tree + TREE_HEIGHT] = U0
+        limbo_put(words, slot, root | SUBTREE_BIT)
+        limbo_count(words, slot, nodes)
+    return nodes
+
+
 @entry
 def clear(base, tree, slot, a, b, c, d, e):
-    """CLEAR: empty the tree with one store; its nodes wait in limbo as one subtree.
+    """CLEAR: empty the tree with one store.
 
     It needs no node, so it works in a full arena too.
     """
@@ -266,17 +288,7 @@ def clear(base, tree, slot, a, b, c, d, e):
         return status
     if CHECKING:
         takes_begin(words, slot)
-    words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
-    nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    root = load_relaxed(words, tree + TREE_ROOT)
-    if root != NO_REF:
-        publish(words, tree, slot, 0, NO_REF, U0)
-        words[tree + TREE_LEAVES] = U0
-        words[tree + TREE_INNERS] = U0
-        words[tree + TREE_COUNT] = U0
-        words[tree + TREE_HEIGHT] = U0
-        limbo_put(words, slot, root | SUBTREE_BIT)
-        limbo_count(words, slot, nodes)
+    nodes = clear_locked(words, tree, slot)
     return write_end(words, tree, slot, OK, nodes)
 
 
@@ -327,6 +339,33 @@ def copy(base, tree, slot, a, b, c, d, e):
     return status
 
 
+# -- for a caller that holds the lock, and has reserved what they need --------------------------
+
+
+@entry
+def store_held(base, tree, slot, a, b, c, d, e):
+    """STORE_HELD: map [a, b] to value c; 0 erases the range."""
+    return store_locked(words_at(base), tree, slot, a, b, c)
+
+
+@entry
+def build_held(base, tree, slot, a, b, c, d, e):
+    """BUILD_HELD: as BUILD; it reserves as it goes."""
+    return build_locked(words_at(base), tree, slot, a, np.int64(b))
+
+
+@entry
+def clear_held(base, tree, slot, a, b, c, d, e):
+    """CLEAR_HELD: empty the tree; return how many nodes wait for that."""
+    return clear_locked(words_at(base), tree, slot)
+
+
+@entry
+def check_held(base, tree, slot, a, b, c, d, e):
+    """CHECK_HELD: as CHECK."""
+    return check_from(words_at(base), tree, slot, a, b)
+
+
 @entry
 def rebuild_any(base, tree, slot, a, b, c, d, e):
     """REBUILD: map [a, b] to value c whatever that takes; the caller holds the lock."""
@@ -341,9 +380,9 @@ def reserve(base, tree, slot, a, b, c, d, e):
     if status == OK:
         status = arena_refuses(words)
     if status == OK:
-        status = arena_reserve(words, slot)
+        status = arena_reserve(words, slot, LEAF_NEED, INNER_NEED)
         if status == ARENA_FULL:
-            status = limbo_squeeze(words, slot)
+            status = limbo_squeeze(words, slot, LEAF_NEED, INNER_NEED)
     return status
 
 

@@ -1,5 +1,71 @@
 """Address spaces: VMAs tracked in a maple tree, an rb-tree and a list, in parallel.
 
-layout    words of an address space      words    flags, errors, pages
-trace     events of every change, in rings
+layout    words of an address space          words     pages, flags, errors
+calls     what can be asked, and how         frame     reserve, lock, validate, give back
+track     every change goes to all           links     the list and the rb-tree
+counts    pages, and the limits on them      lookup    which VMA, with the lock held
+cache     the last VMAs that were found      finding   what was wrong
+trace     every store, for others to read
+unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
+
+A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
 """
+
+from collections.abc import Iterable, Mapping
+
+from stressd_kernels.door import Entry
+from stressd_kernels.mm import frame, snapshot, track, unmap
+from stressd_kernels.mm.calls import Call
+from stressd_kernels.verbs import Verb
+
+CALLS: Mapping[Call, Entry] = {
+    Call.MUNMAP: unmap.munmap,
+    Call.PLACE: snapshot.place,
+    Call.RESERVE: frame.reserve,
+    Call.LINK: track.link,
+    Call.RESIZE: track.resize,
+    Call.SWALLOW: track.swallow,
+    Call.SPLIT: track.split,
+    Call.DETACH: track.detach,
+    Call.MUNMAP_HELD: unmap.munmap_held,
+}
+
+# What every call that changes something uses, and what each uses besides.
+COMMON = (Call.RESERVE,)
+STEPS: Mapping[Call, tuple[Call, ...]] = {
+    Call.MUNMAP: (Call.MUNMAP_HELD,),
+    Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),
+    Call.MUNMAP_HELD: (Call.SPLIT, Call.DETACH),
+    Call.SPLIT: (Call.RESIZE, Call.LINK),
+}
+
+# What the tree of an mm must offer.
+VERBS = (
+    Verb.LOAD,
+    Verb.FIND,
+    Verb.FIND_REV,
+    Verb.NEXT,
+    Verb.PREV,
+    Verb.GAP_UP,
+    Verb.GAP_DOWN,
+    Verb.STORE_HELD,
+    Verb.BUILD_HELD,
+    Verb.CLEAR_HELD,
+    Verb.CHECK_HELD,
+    Verb.RESERVE,
+    Verb.COLLECT,
+)
+
+
+def with_steps(calls: Iterable[Call]) -> list[Call]:
+    """Return `calls` and all steps that they use, however indirectly, in order."""
+    wanted: set[Call] = set()
+    waiting = list(calls)
+    while waiting:
+        call = waiting.pop()
+        if call in wanted:
+            continue
+        wanted.add(call)
+        waiting += STEPS.get(call, ())
+        waiting += () if call.reads else COMMON
+    return sorted(wanted & CALLS.keys())

@@ -1,0 +1,339 @@
+"""AddressSpace: one address space of VMAs, as a process has it, for Python.
+
+    from stressd_kernels import AddressSpace, File
+
+    mm = AddressSpace(mmap_base=0x7f00_0000_0000)
+    start = mm.mmap(0, 1 << 20, prot=3, flags=MAP_PRIVATE | MAP_ANONYMOUS)
+    mm.mprotect(start, 4096, 1)
+    child = mm.fork()
+    mm.maps()                      # [Vma(start, end, flags, ...), ...] ascending
+
+Every call goes to the maple tree, the rb-tree and the list alike, which are validated against
+each other around it (`validate=1`, the default). Addresses and lengths are bytes, ends are
+exclusive. A call that fails as the kernel would raises OSError with its errno; a full arena raises
+MemoryError; what was found wrong raises Broken, with a report.
+
+Any number of threads may use one address space: what changes it takes its lock, look-ups do not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from stressd_kernels.calls import BACKLOG_PAUSE_S, five, invoke
+from stressd_kernels.door import borrowed, driver, load_relaxed
+from stressd_kernels.epoch import epoch_pin, epoch_unpin
+from stressd_kernels.layout import (
+    LEAF_WORDS,
+    RESULT_VALUE,
+    UMAX,
+)
+from stressd_kernels.library import default_arena
+from stressd_kernels.maple.search import tree_find
+from stressd_kernels.memory import SLOTS_TAKEN, Arena
+from stressd_kernels.mm import CALLS
+from stressd_kernels.mm.calls import Call
+from stressd_kernels.mm.finding import Finding
+from stressd_kernels.mm.layout import (
+    ANSWER,
+    MM_DETAILS,
+    MM_DETAILS_WORDS,
+    MM_FINDING,
+    MM_OFFSET,
+    MM_TREE,
+)
+from stressd_kernels.mm.words import (
+    CANNOT_KNOW,
+    ERRNO,
+    FILE_CLOSES,
+    FILE_HUGE_ALIGNED,
+    FILE_HUGETLB,
+    FILE_READABLE,
+    FILE_SHIFT,
+    FILE_SHMEM,
+    FILE_SPECIAL,
+    FILE_WRITABLE,
+    FILE_ZERO,
+)
+from stressd_kernels.records import (
+    VMA_ANON,
+    VMA_CHAIN,
+    VMA_END,
+    VMA_FILE,
+    VMA_FLAGS,
+    VMA_ID,
+    VMA_NAME,
+    VMA_PGOFF,
+    VMA_POLICY,
+    VMA_START,
+    vma_of,
+)
+from stressd_kernels.spaces import Settings, offer_calls, open_mm
+from stressd_kernels.status import Status
+
+FILE_NUMBERS = itertools.count(1 << 32)  # beyond what any mm gives out: see words.identity
+
+
+class Broken(RuntimeError):
+    """Something was found wrong with an address space, or had been before; it is frozen."""
+
+
+class CannotKnow(Exception):
+    """The kernel draws a random number here (MAP_32BIT): no model can tell its answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """One open file. Opened twice, a file is two of these, and their mappings never merge."""
+
+    path: str = ""
+    readable: bool = True
+    writable: bool = True
+    huge_aligned: bool = True  # its file system places it as huge pages would like (ext4, xfs)
+    shmem: bool = False
+    zero: bool = False  # /dev/zero: a private mapping of it is anonymous memory
+    hugetlb: bool = False
+    special: bool = False  # vdso and its kin: no file in truth, and never split
+    closes: bool = False  # wants to be told when a VMA of it goes
+
+    def __post_init__(self) -> None:
+        kinds = {
+            FILE_READABLE: self.readable,
+            FILE_WRITABLE: self.writable,
+            FILE_HUGE_ALIGNED: self.huge_aligned,
+            FILE_SHMEM: self.shmem,
+            FILE_ZERO: self.zero,
+            FILE_HUGETLB: self.hugetlb,
+            FILE_SPECIAL: self.special,
+            FILE_CLOSES: self.closes,
+        }
+        word = next(FILE_NUMBERS) << int(FILE_SHIFT) & (1 << 64) - 1
+        object.__setattr__(self, "word", word | sum(int(k) for k, is_so in kinds.items() if is_so))
+
+    word: int = 0  # what the kernels know of it: identity and kind
+
+
+class Vma(NamedTuple):
+    """One mapping, as its record says; numbers are those of mm/words.py."""
+
+    start: int
+    end: int
+    flags: int
+    file: int
+    pgoff: int
+    anon: int
+    chain: int
+    policy: int
+    name: int
+    identity: int
+
+
+FIELDS = (
+    VMA_START, VMA_END, VMA_FLAGS, VMA_FILE, VMA_PGOFF,
+    VMA_ANON, VMA_CHAIN, VMA_POLICY, VMA_NAME, VMA_ID,
+)  # fmt: skip
+
+
+class AddressSpace:
+    """One address space; see the module."""
+
+    def __init__(
+        self, settings: Settings | None = None, *, arena: Arena | None = None, alive: bool = True
+    ) -> None:
+        self.arena = arena or default_arena()
+        self.settings = settings = settings or Settings()
+        self.words = self.arena.words
+        self.mm = open_mm(self.arena, settings, alive=alive)
+
+    # -- calls that change it ----------------------------------------------------------------
+
+    def mmap(
+        self,
+        address: int,
+        length: int,
+        prot: int,
+        flags: int,
+        file: File | None = None,
+        offset: int = 0,
+    ) -> int:
+        """Map `length` bytes and return where; flags as MAP_* of Linux on x86-64."""
+        word = 0 if file is None else file.word
+        return self._call(Call.MMAP, address, length, prot, flags, word, offset=offset)
+
+    def munmap(self, address: int, length: int) -> None:
+        """Unmap a range."""
+        self._call(Call.MUNMAP, address, length)
+
+    def mprotect(self, address: int, length: int, prot: int) -> None:
+        """Change the protection of a range."""
+        self._call(Call.MPROTECT, address, length, prot)
+
+    def madvise(self, address: int, length: int, advice: int) -> None:
+        """Give advice on a range; some of it are flags of the VMA."""
+        self._call(Call.MADVISE, address, length, advice)
+
+    def mlock(self, address: int, length: int, *, on_fault: bool = False) -> None:
+        """Lock a range in memory."""
+        self._call(Call.MLOCK, address, length, int(on_fault))
+
+    def munlock(self, address: int, length: int) -> None:
+        """Unlock a range."""
+        self._call(Call.MUNLOCK, address, length)
+
+    def mlockall(self, flags: int) -> None:
+        """Lock what is mapped, what will be, or both (MCL_*); 0 is munlockall."""
+        self._call(Call.MLOCKALL, flags)
+
+    def bind(self, address: int, length: int, policy: int) -> None:
+        """Set the NUMA policy of a range; `policy` is any number that stands for it."""
+        self._call(Call.BIND, address, length, policy)
+
+    def name_range(self, address: int, length: int, name: int) -> None:
+        """Name anonymous memory; `name` is any number that stands for the name, 0 for none."""
+        self._call(Call.NAME, address, length, name)
+
+    def mremap(
+        self, address: int, length: int, new_length: int, flags: int, new_address: int = 0
+    ) -> int:
+        """Change the size of a mapping or move it; return where it is."""
+        return self._call(Call.MREMAP, address, length, new_length, flags, new_address)
+
+    def brk(self, address: int) -> int:
+        """Move the end of the heap; return where it is then."""
+        return self._call(Call.BRK, address)
+
+    def fault(self, address: int, *, write: bool) -> bool:
+        """Touch an address, growing a stack if need be; False would be a SIGSEGV."""
+        return bool(self._call(Call.FAULT, address, int(write)))
+
+    def populate(self, start: int, end: int) -> None:
+        """Touch every page of a range."""
+        self._call(Call.POPULATE, start, end)
+
+    def shmat(self, length: int, address: int, flags: int) -> int:
+        """Attach a SysV segment of `length` bytes; return where."""
+        return self._call(Call.SHMAT, length, address, flags)
+
+    def shmdt(self, address: int) -> None:
+        """Unmap what is left of the attachment at `address`."""
+        self._call(Call.SHMDT, address)
+
+    def remap_file_pages(self, address: int, length: int, pgoff: int) -> None:
+        """Show other pages of the file in a range of a shared mapping."""
+        self._call(Call.REMAP_PAGES, address, length, pgoff)
+
+    def special(self, address: int, length: int, flags: int, file: File) -> int:
+        """Install a special mapping, as the vdso is; return where."""
+        return self._call(Call.SPECIAL, address, length, flags, file.word)
+
+    def place(self, start: int, end: int, flags: int, file: int = 0, pgoff: int = 0) -> None:
+        """Let there be a VMA, whatever is there: as a snapshot of /proc/PID/maps says."""
+        self._call(Call.PLACE, start, end, flags, file, pgoff)
+
+    # -- processes ---------------------------------------------------------------------------
+
+    def fork(self) -> AddressSpace:
+        """Return a copy, as a child has it."""
+        child = AddressSpace(self.settings, arena=self.arena, alive=False)
+        self._call(Call.FORK, child.mm)
+        return child
+
+    def exit(self) -> None:
+        """Unmap everything: the address space ends. Calls then raise ProcessLookupError."""
+        self._call(Call.EXIT)
+
+    # -- look-ups: no lock ---------------------------------------------------------------------
+
+    def find_vma(self, address: int) -> Vma | None:
+        """Return the first VMA that ends above `address`; it may begin above it, too."""
+        return self._vma(UMAX, address)
+
+    def maps(self) -> list[Vma]:
+        """Return all VMAs, ascending: each as it was at one moment, all of them if nothing
+        changes meanwhile."""
+        found, at = [], 0
+        while (vma := self._vma(UMAX, at)) is not None:
+            found.append(vma)
+            at = vma.end
+        return found
+
+    def validate(self) -> None:
+        """Compare all structures with each other; Broken if they differ."""
+        self._call(Call.VALIDATE)
+
+    # -- how -----------------------------------------------------------------------------------
+
+    def _call(self, call: Call, *arguments: int, offset: int = 0) -> int:
+        """Make a call; return its answer. Waits while readers hold what must be freed first."""
+        offer_calls(self.arena, (call,))
+        words, leave = self.words, self.arena.leave
+        numbers = five(*arguments)
+        while True:
+            try:
+                for slot in self.arena.seats:
+                    try:
+                        words[slot + MM_OFFSET] = offset
+                        address = CALLS[call].address
+                        status = int(invoke(words, address, self.mm, slot, call.reads, *numbers))
+                        answer = int(words[slot + ANSWER])
+                        break
+                    finally:
+                        leave(slot)
+            except IndexError as error:
+                raise RuntimeError(SLOTS_TAKEN) from error
+            if status != Status.BACKLOG:
+                self._raise(call, status)
+                return answer
+            time.sleep(BACKLOG_PAUSE_S)
+
+    def _raise(self, call: Call, status: int) -> None:
+        """Raise what a status other than OK means."""
+        if status == Status.OK:
+            return
+        if status & int(ERRNO):
+            number = status & ~int(ERRNO)
+            raise OSError(number, f"{call.name.lower()}: {os.strerror(number)}")
+        if status == int(CANNOT_KNOW):
+            raise CannotKnow
+        if status == Status.ARENA_FULL:
+            raise MemoryError("the arena is full")
+        if status == Status.BROKEN:
+            raise Broken(self.report())
+        raise RuntimeError(f"{call.name.lower()}: {Status(status).name}")
+
+    def report(self) -> str:
+        """Return what was found wrong, or an empty text."""
+        found = Finding(int(self.words[self.mm + MM_FINDING]))
+        at = self.mm + MM_DETAILS
+        details = [hex(int(word)) for word in self.words[at : at + MM_DETAILS_WORDS]]
+        return f"{found.name}: {' '.join(details)}" if found else ""
+
+    def _vma(self, last: int, address: int) -> Vma | None:
+        """Return the first VMA that ends above `address` and begins at or before `last`."""
+        fields = np.zeros(LEAF_WORDS, np.uint64)
+        with self.arena.seated() as slot:
+            tree = self.words[self.mm + MM_TREE]
+            numbers = np.uint64(address), np.uint64(last)
+            if not vma_read(self.words, int(tree), slot, *numbers, fields):
+                return None
+        return Vma(*(int(fields[field]) for field in FIELDS))
+
+
+@driver
+def vma_read(words, tree, slot, address, last, fields):  # type: ignore[no-untyped-def]
+    """Copy the record of the first VMA that ends above `address`; False if there is none."""
+    words = borrowed(words)
+    epoch_pin(words, slot)
+    found = tree_find(words, tree, slot, address, last) == np.uint64(Status.OK)
+    if found:
+        record = vma_of(words[slot + RESULT_VALUE])
+        for word in range(LEAF_WORDS):
+            fields[word] = load_relaxed(words, record + word)
+    epoch_unpin(words, slot)
+    return found
