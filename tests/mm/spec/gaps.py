@@ -42,7 +42,7 @@ def start_gap(vma: Vma) -> int:
 
 
 def end_gap(vma: Vma | None) -> int:
-    """Return where a VMA ends for its upper neighbours: 256 pages later if it grows up; 0 of none."""
+    """Return where a VMA ends for its upper neighbours: 256 pages later if it grows up; none: 0."""
     if vma is None:
         return 0
     return vma.end + STACK_GUARD_GAP if vma.flags & Vm.GROWSUP else vma.end
