@@ -5,7 +5,8 @@ calls     what can be asked, and how         frame     reserve, lock, validate, 
 track     every change goes to all           links     the list and the rb-tree
 counts    pages, and the limits on them      lookup    which VMA, with the lock held
 cache     the last VMAs that were found      finding   what was wrong
-trace     every store, for others to read
+trace     every store, for others to read      validate  all structures against each other
+compare   two answers to one question        odd       the faults of the original, as switches
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 
 A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
@@ -14,24 +15,27 @@ A call is one file with its entry, and one line of CALLS; the steps it uses are 
 from collections.abc import Iterable, Mapping
 
 from stressd_kernels.door import Entry
-from stressd_kernels.mm import frame, snapshot, track, unmap
+from stressd_kernels.mm import compare as compare  # of what searches find
+from stressd_kernels.mm import frame, snapshot, track, unmap, validate
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
 CALLS: Mapping[Call, Entry] = {
     Call.MUNMAP: unmap.munmap,
     Call.PLACE: snapshot.place,
+    Call.VALIDATE: validate.validate,
     Call.RESERVE: frame.reserve,
     Call.LINK: track.link,
     Call.RESIZE: track.resize,
     Call.SWALLOW: track.swallow,
     Call.SPLIT: track.split,
     Call.DETACH: track.detach,
+    Call.VALIDATE_HELD: validate.validate_held,
     Call.MUNMAP_HELD: unmap.munmap_held,
 }
 
 # What every call that changes something uses, and what each uses besides.
-COMMON = (Call.RESERVE,)
+COMMON = (Call.RESERVE, Call.VALIDATE_HELD)
 STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.MUNMAP: (Call.MUNMAP_HELD,),
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),
@@ -46,6 +50,7 @@ VERBS = (
     Verb.FIND_REV,
     Verb.NEXT,
     Verb.PREV,
+    Verb.SCAN,
     Verb.GAP_UP,
     Verb.GAP_DOWN,
     Verb.STORE_HELD,

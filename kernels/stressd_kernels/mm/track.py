@@ -31,6 +31,7 @@ from stressd_kernels.mm.finding import OVERLAP, TREE_STORE, finding_note
 from stressd_kernels.mm.layout import MM_FOUND, MM_SEQUENCE, MM_TREE
 from stressd_kernels.mm.links import link_between, link_cut, link_out, link_replace
 from stressd_kernels.mm.lookup import WITH_RBTREE, has, maple_find, root_of, vma_next
+from stressd_kernels.mm.odd import HALF_SPLIT, odd_forgets_growth, odd_is, odd_leaves_tail
 from stressd_kernels.mm.trace import trace_store, trace_szero
 from stressd_kernels.mm.words import PAGE_SHIFT, identity
 from stressd_kernels.rbtree import rb_find
@@ -132,7 +133,7 @@ def track_detach(words, mm, slot, first, start, end):
 
 @entry
 def link(base, mm, slot, a, b, c, d, e):
-    """LINK: add record a, where nothing is."""
+    """LINK: add record a, where nothing is; b: 1 is HALF_SPLIT."""
     words = words_at(base)
     vma = np.int64(a)
     if has(words, mm, WITH_RBTREE):
@@ -142,7 +143,8 @@ def link(base, mm, slot, a, b, c, d, e):
     if above != NO_RECORD and words[above + VMA_START] < words[vma + VMA_END]:
         finding_note(words, mm, OVERLAP, (a, np.uint64(above), words[above + VMA_START]))
         return OK
-    tree_store(words, mm, slot, vma)
+    if b == U0:
+        tree_store(words, mm, slot, vma)
     link_between(words, mm, vma, above)
     count_add(words, mm, vma)
     return OK
@@ -161,7 +163,8 @@ def resize(base, mm, slot, a, b, c, d, e):
         tree_erase(words, mm, slot, words[vma + VMA_START], b)
     if e == U0 and c < words[vma + VMA_END]:
         tree_erase(words, mm, slot, c, words[vma + VMA_END])
-    tree_store(words, mm, slot, fresh)
+    if not odd_forgets_growth(words, vma, c):
+        tree_store(words, mm, slot, fresh)
     link_replace(words, mm, vma, fresh)
     count_take(words, mm, vma)
     count_add(words, mm, fresh)
@@ -194,7 +197,8 @@ def split(base, mm, slot, a, b, c, d, e):
     words[upper + VMA_PGOFF] = pgoff + (b - start >> PAGE_SHIFT)
     words[upper + VMA_ID] = identity(words, mm)
     lower = track_resize(words, mm, slot, vma, (start, b, pgoff), 0)
-    track_link(words, mm, slot, upper)
+    half = U1 if odd_is(words, HALF_SPLIT) else U0
+    mm_call(words, LINK, mm, slot, np.uint64(upper), half, U0, U0, U0)
     words[slot + MM_FOUND] = np.uint64(upper)
     return np.uint64(lower)
 
@@ -214,7 +218,8 @@ def detach(base, mm, slot, a, b, c, d, e):
         count += U1
         last = vma
         vma = following
-    tree_erase(words, mm, slot, b, c)
+    if not odd_leaves_tail(words, vma):
+        tree_erase(words, mm, slot, b, c)
     link_cut(words, mm, np.int64(a), last, vma)
     words[last + CHAIN_NEXT] = U0
     words[mm + MM_SEQUENCE] += U1

@@ -26,7 +26,7 @@ Source: Guibas and Sedgewick 1978; insertion and deletion in the form of Cormen,
 Rivest and Stein, chapter 13, with a missing child as a black leaf that has no words.
 """
 
-from stressd_kernels.rbtree.check import Broken, rb_check
+from stressd_kernels.rbtree.check import Broken, rb_check, rb_is_record
 from stressd_kernels.rbtree.erase import rb_erase, rb_replace
 from stressd_kernels.rbtree.gaps import NO_GAP, rb_gap_changed, rb_gap_down, rb_gap_up
 from stressd_kernels.rbtree.guard import end_gap, gap_between, grows_down, start_gap
@@ -49,6 +49,7 @@ __all__ = [
     "rb_gap_down",
     "rb_gap_up",
     "rb_insert",
+    "rb_is_record",
     "rb_last",
     "rb_next",
     "rb_prev",

@@ -12,7 +12,7 @@ from stressd_kernels.layout import U0, UMAX
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
 
 VM_GROWSDOWN = np.uint64(0x100)
-VM_GROWSUP = np.uint64(1 << 40)
+VM_GROWSUP = np.uint64(0x200)
 STACK_GUARD_GAP = np.uint64(256 << 12)  # bytes
 
 
