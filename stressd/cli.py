@@ -20,6 +20,7 @@ import typer
 from stressd import __version__, builds
 from stressd.bench.options import CHURN_DEFAULT, ENTRIES_DEFAULT
 from stressd.errors import UserError
+from stressd.replay.how import VALIDATE_DEFAULT, stages_of, validate_of
 
 CRASHED = 6  # stressd.verdict.Exit.CRASHED; that module brings numpy with it
 BROKEN_PIPE = 128 + 13  # as if SIGPIPE had ended it, which is what a shell expects
@@ -125,14 +126,26 @@ def replay(
         list[str], typer.Argument(help="Recordings, or names of shipped ones.", metavar="FILE...")
     ],
     maps: Annotated[str | None, typer.Option(help="The final mappings to compare with.")] = None,
+    stage: Annotated[
+        str,
+        typer.Option(
+            help="Structures beside the maple tree: all, no-rbtree, no-list, "
+            "no-cache; or every, one after the other."
+        ),
+    ] = "all",
+    validate: Annotated[
+        str, typer.Option(help="When to compare structures: inline, after every N calls, or off.")
+    ] = str(VALIDATE_DEFAULT),
     build: Annotated[str | None, typer.Option(help=builds.HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a replay.")] = False,
 ) -> int:
     """Apply recordings one after the other, and compare with what the kernel did."""
+    stages, every = stages_of(stage), validate_of(validate)
     builds.choose_option(build)
     from stressd.replay import command
 
-    return command.run(files, maps, as_json, sys.stdout.write)
+    request = command.Request(files, maps, as_json, stages, every)
+    return command.run(request, sys.stdout.write)
 
 
 @app.command()

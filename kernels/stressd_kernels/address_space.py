@@ -140,6 +140,14 @@ FIELDS = (
 )  # fmt: skip
 
 
+def report_of(arena: Arena, mm: int) -> str:
+    """Return what was found wrong with the address space at word index `mm`, or an empty text."""
+    found = Finding(int(arena.words[mm + MM_FINDING]))
+    at = mm + MM_DETAILS
+    details = [hex(int(word)) for word in arena.words[at : at + MM_DETAILS_WORDS]]
+    return f"{found.name}: {' '.join(details)}" if found else ""
+
+
 class AddressSpace:
     """One address space; see the module."""
 
@@ -309,10 +317,7 @@ class AddressSpace:
 
     def report(self) -> str:
         """Return what was found wrong, or an empty text."""
-        found = Finding(int(self.words[self.mm + MM_FINDING]))
-        at = self.mm + MM_DETAILS
-        details = [hex(int(word)) for word in self.words[at : at + MM_DETAILS_WORDS]]
-        return f"{found.name}: {' '.join(details)}" if found else ""
+        return report_of(self.arena, self.mm)
 
     def _vma(self, last: int, address: int) -> Vma | None:
         """Return the first VMA that ends above `address` and begins at or before `last`."""

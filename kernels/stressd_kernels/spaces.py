@@ -39,6 +39,7 @@ from stressd_kernels.mm.layout import (
     MM_MIN_ADDR,
     MM_MMAP_BASE,
     MM_NONE,
+    MM_SEQUENCE,
     MM_SPACE_MAX,
     MM_STACK_MAX,
     MM_STAGE,
@@ -119,14 +120,23 @@ def open_mm(arena: Arena, settings: Settings, *, alive: bool = True) -> int:
     tree = arena.open_tree(gaps=True)
     arena.offer(tree, STRUCTURE, VERBS)
     mm = MMS + int(words[tree + TREE_ID]) * MM_WORDS
+    words[mm + MM_TREE] = tree
+    begin_mm(arena, mm, settings, alive=alive)
+    return mm
+
+
+def begin_mm(arena: Arena, mm: int, settings: Settings, *, alive: bool = True) -> None:
+    """Let an empty address space begin in a block where the last one has ended."""
+    words = arena.words
+    tree, sequence = int(words[mm + MM_TREE]), words[mm + MM_SEQUENCE]
     words[mm : mm + MM_WORDS] = 0
     for offset, word in settings.words().items():
         words[mm + offset] = word
     words[mm + MM_TREE] = tree
+    words[mm + MM_SEQUENCE] = sequence + np.uint64(1)  # caches may hold records of the last one
     words[MM_IDS] += np.uint64(1)
     words[mm + MM_ID] = words[MM_IDS]
     words[mm + MM_STATE] = MM_ALIVE if alive else MM_NONE
-    return mm
 
 
 def offer_calls(arena: Arena, calls: Iterable[Call]) -> None:

@@ -1,11 +1,12 @@
-"""`stressd replay FILE... [--maps FILE] [--json]`: replay recordings and say what came out.
+"""`stressd replay FILE... [--maps FILE] [--stage S] [--validate V] [--json]`: replay recordings.
 
 A file is a path, or the name of a recording that comes with stressd. Its final mappings are
-looked for beside it (ls.trace.gz -> ls.maps.gz) unless they are named.
+looked for beside it (ls.trace.gz -> ls.maps.gz) unless they are named. With `--stage every` each
+file is replayed once for each stage.
 
-The exit code is the worst verdict of all files: 0 VALID, 1 INVALID, 5 UNKNOWN. A file that
-cannot be read to its end keeps none of the others from being replayed; its error is raised
-after the last, and makes the exit code 2.
+The exit code is the worst verdict of all: 0 VALID, 1 INVALID, 5 UNKNOWN. A file that cannot be
+read to its end keeps none of the others from being replayed; its error is raised after the last,
+and makes the exit code 2.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
@@ -23,65 +25,104 @@ from rich.text import Text
 
 from stressd import resources
 from stressd.errors import UsageError, UserError
+from stressd.evidence import Finding
 from stressd.replay.finals import maps_beside
+from stressd.replay.how import VALIDATE_DEFAULT, How
 from stressd.replay.judge import replay
+from stressd.replay.player import Counts, Player
 from stressd.replay.report import Report
-from stressd.replay.trees import MakeTree, maple_tree
 from stressd.traces import open_recording
 from stressd.verdict import Exit, Verdict
 
 EXITS = {Verdict.VALID: Exit.VALID, Verdict.UNKNOWN: Exit.UNKNOWN, Verdict.INVALID: Exit.INVALID}
 STYLES = {Verdict.VALID: "bold green", Verdict.UNKNOWN: "bold yellow", Verdict.INVALID: "bold red"}
+NUMBERS = (
+    "stores",
+    "erases",
+    "spaces",
+    "searches agreed",
+    "final maps equal",
+    "validations",
+    "ops/s",
+)
 PIPED_WIDTH = 10_000  # columns: a line of a pipe is never folded
 
 
+MakePlayer = Callable[[How], Player]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be replayed, and how."""
+
+    files: Sequence[str]
+    maps: str | None = None
+    as_json: bool = False
+    stages: Sequence[str] = ("all",)
+    validate: int = VALIDATE_DEFAULT
+
+
 def run(
-    files: Sequence[str],
-    maps: str | None,
-    as_json: bool,
+    request: Request,
     write: Callable[[str], object],
-    make_tree: MakeTree = maple_tree,
+    make_player: MakePlayer | None = None,
 ) -> int:
-    """Replay `files` and return the exit code; `write` takes text with its newlines."""
+    """Replay and return the exit code; `write` takes text with its newlines."""
+    files = request.files
     if not files:
         raise UsageError("replay: name at least one recording")
-    if maps is not None and len(files) > 1:
+    if request.maps is not None and len(files) > 1:
         raise UsageError(f"--maps belongs to one recording (got {len(files)} of them)")
+    make_player = make_player or mm_players()
     reports: list[Report] = []
     errors: list[str] = []
     for file in files:
+        how = How(request.stages[0], request.validate)
         try:
-            path = resources.recording(file)
-            report = replay(open_recording(path), make_tree, maps or maps_beside(path))
+            for stage in request.stages:
+                how = How(stage, request.validate)
+                reports.append(report := _replayed(file, request.maps, how, make_player))
+                if request.as_json:
+                    write(json.dumps(report.as_json()) + "\n")
         except UserError as error:
             errors.append(str(error))
-            if as_json:
-                write(json.dumps(unread(file, str(error))) + "\n")
-            continue
-        report = dataclasses.replace(report, file=file)  # as the user calls it
-        reports.append(report)
-        if as_json:
-            write(json.dumps(report.as_json()) + "\n")
-    if reports and not as_json:
+            if request.as_json:
+                write(json.dumps(unread(file, how, str(error)).as_json()) + "\n")
+    if reports and not request.as_json:
         write(rendered(reports, sys.stdout.isatty(), len(errors)))
     if errors:
         raise UsageError("\n".join(errors))
     return EXITS[max(report.verdict for report in reports)]
 
 
-def unread(file: str, message: str) -> dict[str, object]:
-    """Return the object of a file that could not be read: every key, and why."""
-    return {
-        "file": file,
-        "format": None,
-        "stores": 0,
-        "erases": 0,
-        "spaces": 0,
-        "gap_searches": {"asked": 0, "agreed": 0},
-        "snapshots": {"compared": 0, "equal": 0},
-        "findings": [{"oracle": "file", "grade": "interesting", "message": message, "details": {}}],
-        "verdict": Verdict.UNKNOWN.name,
-    }
+def mm_players() -> MakePlayer:
+    """Return what makes players on address spaces of the kernels, all in one arena."""
+    from stressd.replay.mms import MmPlayers  # here, because it brings the compiler with it
+
+    return MmPlayers()
+
+
+def _replayed(file: str, maps: str | None, how: How, make_player: MakePlayer) -> Report:
+    """Replay one file in one way; the report names it as the user does."""
+    path = resources.recording(file)
+    log = open_recording(path)
+    report = replay(log, make_player(how), maps or maps_beside(path))
+    return dataclasses.replace(report, file=file)
+
+
+def unread(file: str, how: How, message: str) -> Report:
+    """Return the report of a file that could not be read: that, and why."""
+    return Report(
+        file=file,
+        format=None,
+        how=how,
+        counts=Counts(),
+        compared=0,
+        equal=0,
+        seconds=0.0,
+        findings=(Finding("file", "interesting", message),),
+        verdict=Verdict.UNKNOWN,
+    )
 
 
 def rendered(reports: Sequence[Report], terminal: bool, unread: int = 0) -> str:
@@ -102,20 +143,25 @@ def rendered(reports: Sequence[Report], terminal: bool, unread: int = 0) -> str:
 
 
 def _table(reports: Sequence[Report], terminal: bool) -> Table:
-    """Return one row for each recording."""
+    """Return one row for each recording and stage."""
     table = Table(box=box.SIMPLE if terminal else None, pad_edge=False)
     table.add_column("recording", overflow="fold")
-    for heading in ("stores", "erases", "spaces", "searches agreed", "final maps equal"):
+    table.add_column("stage", no_wrap=True)
+    for heading in NUMBERS:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for report in reports:
+        counts = report.counts
         table.add_row(
             Text(report.file),
-            f"{report.stores:,}",
-            f"{report.erases:,}",
-            f"{report.spaces:,}",
-            f"{report.agreed:,} of {report.asked:,}",
+            report.how.stage,
+            f"{counts.stores:,}",
+            f"{counts.erases:,}",
+            f"{counts.spaces:,}",
+            f"{counts.agreed:,} of {counts.asked:,}",
             f"{report.equal:,} of {report.compared:,}",
+            f"{counts.validated:,}",
+            f"{report.rate:,}",
             Text(report.verdict.name, style=STYLES[report.verdict]),
         )
     return table
@@ -126,11 +172,21 @@ def _closing(reports: Sequence[Report], unread: int) -> Text:
     verdict = max(report.verdict for report in reports)
     if unread:
         verdict = max(verdict, Verdict.UNKNOWN)
-    asked, agreed = sum(r.asked for r in reports), sum(r.agreed for r in reports)
+    counts = [report.counts for report in reports]
+    asked, agreed = sum(c.asked for c in counts), sum(c.agreed for c in counts)
     compared, equal = sum(r.compared for r in reports), sum(r.equal for r in reports)
     return Text.assemble(
         (verdict.name, STYLES[verdict]),
         f": {agreed:,} of {asked:,} gap searches gave the recorded answer, "
         f"{equal:,} of {compared:,} final maps are equal",
+        f"; {_validated(reports[0].how.validate)}",
         f"; {unread} of {unread + len(reports)} files could not be read" if unread else "",
     )
+
+
+def _validated(every: int) -> str:
+    """Say how often the structures were compared."""
+    if every == 0:
+        return "structures were not compared"
+    often = "around each call" if every == 1 else f"after every {every:,} calls"
+    return f"structures were compared {often} and at the end"

@@ -1,6 +1,6 @@
 """Final maps: what /proc said of each process right before its end, against its tree.
 
-A process ends in the address space where it lives (see spaces.py), and its tree is compared
+A process ends in the address space where it lives (see residents.py), and its tree is compared
 when that is destroyed, or as the recording ends. Ranges must be equal one by one: two
 neighbours with the same permissions are still two mappings.
 
@@ -11,12 +11,12 @@ space that ends, and has to be equal to one of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stressd.replay.report import Findings
-from stressd.replay.spaces import Space
+from stressd.replay.residents import Home
 from stressd.traces import maps
 from stressd.traces.maps import Snapshot
 
@@ -75,14 +75,14 @@ class FinalMaps:
         """How many of them were equal."""
         return sum(outcome.equal for outcome in self._outcomes)
 
-    def ended(self, space: Space) -> None:
-        """Compare the tree of a space that ends with the snapshots of who lives there."""
+    def ended(self, space: Home, content: Callable[[], list[Range]]) -> None:
+        """Compare what a space that ends maps with the snapshots of who lives there."""
         self._pids_seen = self._pids_seen or bool(space.residents)
         waiting = [self._next_of(pid) for pid in space.residents if pid in self._by_pid]
         nameless = [o for o in self._outcomes if not o.equal and _is_nameless(o, space)]
         if not waiting and not nameless:
             return
-        ranges = [(first, last) for first, last, _ in space.tree.items()]
+        ranges = content()
         for outcome in waiting:
             _compare(outcome, ranges, space.exact)
         match = next((o for o in nameless if o.snapshot.ranges == ranges), None)
@@ -119,7 +119,7 @@ class FinalMaps:
         return outcomes[min(self._ends[pid], len(outcomes)) - 1]
 
 
-def _is_nameless(outcome: Outcome, space: Space) -> bool:
+def _is_nameless(outcome: Outcome, space: Home) -> bool:
     """Tell whether the snapshot may be that of any space, or the space that of any snapshot."""
     return outcome.snapshot.pid is None or not space.residents
 

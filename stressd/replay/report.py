@@ -1,9 +1,13 @@
 """What a replay found, one record a recording: the object that `stressd replay --json` prints.
 
 file, format        what was read, under the name that the user gave
+stage, validate     with which structures; calls between two validations, 0 for none
 stores, erases      events applied
 spaces              address spaces that began
-gap_searches        asked of a tree; agreed with the recorded answer
+gap_searches        asked; agreed with the recorded answer; answered by two structures
+validations         times that the structures of a space were compared as a whole
+operations          stores, erases, searches and ends; and the seconds that reading and playing
+                    the recording took, without starting up
 snapshots           final mappings compared with the tree of their process; equal
 findings            what is wrong (forbidden) and what one should know (interesting)
 verdict             VALID    nothing wrong, and all was seen
@@ -17,6 +21,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from stressd.evidence import Finding
+from stressd.replay.how import How
+from stressd.replay.player import Counts
 from stressd.verdict import Verdict
 
 FINDINGS_KEPT = 50  # of one recording; one wrong store can make thousands of answers wrong
@@ -27,26 +33,30 @@ class Report:
     """One recording, replayed."""
 
     file: str
-    format: str
-    stores: int
-    erases: int
-    spaces: int
-    asked: int
-    agreed: int
+    format: str | None  # None: it could not be read
+    how: How
+    counts: Counts
     compared: int
     equal: int
+    seconds: float  # reading and playing, without starting up
     findings: tuple[Finding, ...]
     verdict: Verdict
+
+    @property
+    def rate(self) -> int:
+        """Operations a second."""
+        return int(self.counts.operations / self.seconds) if self.seconds else 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the form that scripts read."""
         return {
             "file": self.file,
             "format": self.format,
-            "stores": self.stores,
-            "erases": self.erases,
-            "spaces": self.spaces,
-            "gap_searches": {"asked": self.asked, "agreed": self.agreed},
+            "stage": self.how.stage,
+            "validate": self.how.validate,
+            **self.counts.as_json(),
+            "seconds": round(self.seconds, 6),
+            "operations_per_second": self.rate,
             "snapshots": {"compared": self.compared, "equal": self.equal},
             "findings": [
                 {

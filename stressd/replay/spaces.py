@@ -1,28 +1,16 @@
 """Address spaces: one tree for each, from the first mention of an `mm` to its DESTROY.
 
 A pointer that comes back after DESTROY is another address space. Trees are emptied and used
-again, so there are as many as there were ever spaces alive at a time.
-
-Whose space is it? Fork fills the tree of the child in the name of the parent, so the first
-process to touch a tree need not live there. What is known of a process that touches a tree:
-
-    it fills it as exec does (see guards.py)         from now on it lives there
-    it lives elsewhere and makes a new one           the new one waits for a forked child
-    it lives nowhere, and another process made it    it lives there: the child has arrived
-    it lives nowhere and makes a new one             it is a child itself if any space waits, and
-                                                     this one is its child's; else it lives there
-
-So a child lives nowhere until it touches its own tree, at the latest to destroy it.
-
-Lost events leave every tree inexact. A space that begins as exec does after the loss is exact
-again, and so are its children.
+again, so there are as many as there were ever spaces alive at a time. Who lives in which space,
+and which are known exactly, is told in residents.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stressd.replay.guards import Guards
+from stressd.replay.residents import Home, Residents
 from stressd.replay.searches import Answer, settled_answer
 from stressd.replay.trees import MakeTree, RangeTree
 from stressd.traces.events import HIDDEN, Destroy, Erase, Lost, Search, Store
@@ -30,16 +18,17 @@ from stressd.traces.events import HIDDEN, Destroy, Erase, Lost, Search, Store
 VALUE_MAX = (1 << 63) - 1  # values of a tree; kernel pointers differ below the top bit
 
 
-@dataclass(eq=False)
-class Space:
+@dataclass(eq=False, kw_only=True)
+class Space(Home):
     """One address space and its tree."""
 
     number: int  # of its tree; used again by later spaces
     tree: RangeTree
-    maker: int | None  # the process that touched it first
-    exact: bool  # every change since its beginning was seen
     guards: Guards
-    residents: set[int] = field(default_factory=set)  # processes that live here
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Return what is mapped, ascending."""
+        return [(first, last) for first, last, _ in self.tree.items()]
 
 
 class AddressSpaces:
@@ -54,8 +43,7 @@ class AddressSpaces:
         self.lost = 0
         self._make_tree = make_tree
         self._free: list[tuple[int, RangeTree]] = []
-        self._homes: dict[int, Space] = {}
-        self._waiting: set[Space] = set()  # made by fork, and no child has touched them yet
+        self._residents: Residents[Space] = Residents()
 
     def store(self, event: Store) -> Space:
         """Apply a store."""
@@ -65,7 +53,7 @@ class AddressSpaces:
         filling = event.pid == space.maker
         space.guards.stored(value, event.first, event.last, space.tree, filling)
         if space.guards.begins_as_exec and not known:
-            self._executed(event.mm, space)
+            self._residents.executed(space)
         space.tree.store(event.first, event.last, value)
         self.stores += 1
         return space
@@ -100,9 +88,7 @@ class AddressSpaces:
 
     def recycle(self, space: Space) -> None:
         """Empty the tree of a space that has ended, for the next one."""
-        self._waiting.discard(space)
-        for pid in space.residents:
-            del self._homes[pid]
+        self._residents.left(space)
         space.tree.clear()
         self._free.append((space.number, space.tree))
 
@@ -111,10 +97,7 @@ class AddressSpaces:
         space = self.live.get(event.mm)
         if space is None:
             return self._begin(event.mm, event.pid)
-        if event.pid is not None and event.pid != space.maker:
-            self._waiting.discard(space)
-            if event.pid not in self._homes:
-                self._move(event.pid, space)
+        self._residents.touched(space, event.pid)
         return space
 
     def _begin(self, mm: int, pid: int | None) -> Space:
@@ -123,29 +106,13 @@ class AddressSpaces:
             self._free.append((self.trees, self._make_tree()))
             self.trees += 1
         number, tree = self._free.pop()
-        home = self._homes.get(pid) if pid is not None else None
-        parents = [home] if home else list(self._waiting) if pid is not None else []
+        parents = self._residents.parents(pid)
         exact = all(p.exact for p in parents) if parents else not self.lost
         guards = Guards([parent.guards for parent in parents])
-        space = Space(number, tree, pid, exact and mm != HIDDEN, guards)
+        space = Space(
+            mm=mm, maker=pid, exact=exact and mm != HIDDEN, number=number, tree=tree, guards=guards
+        )
         self.live[mm] = space
         self.begun += 1
-        if parents:
-            self._waiting.add(space)
-        elif pid is not None:
-            self._move(pid, space)
+        self._residents.begun(space, parents)
         return space
-
-    def _executed(self, mm: int, space: Space) -> None:
-        """Take note that a space begins as exec fills it: its maker lives in it now."""
-        space.exact = mm != HIDDEN
-        self._waiting.discard(space)
-        if space.maker is not None:
-            self._move(space.maker, space)
-
-    def _move(self, pid: int, space: Space) -> None:
-        """Let process `pid` live in `space`."""
-        if pid in self._homes:
-            self._homes[pid].residents.discard(pid)
-        self._homes[pid] = space
-        space.residents.add(pid)

@@ -10,7 +10,10 @@ import pytest
 
 from stressd.errors import UsageError
 from stressd.replay import command
+from stressd.replay.command import Request
 from stressd.replay.finals import maps_beside
+from stressd.replay.how import How
+from stressd.replay.player import Player, TreePlayer
 from tests.naive import NaiveTree
 from tests.replay.folder import KNOWN
 from tests.traces.writing import destroy, recording, search, store
@@ -32,7 +35,13 @@ class Output:
 def run(*files: str, maps: str | None = None, as_json: bool = False) -> tuple[int, str]:
     """Run the command; return its exit code and what it wrote."""
     out = Output()
-    return command.run(list(files), maps, as_json, out.write, NaiveTree), out.text
+    request = Request(files, maps, as_json)
+    return command.run(request, out.write, naive), out.text
+
+
+def naive(how: How) -> Player:
+    """Return a player that needs nothing compiled."""
+    return TreePlayer(NaiveTree)
 
 
 def valid(folder: Path) -> str:
@@ -78,12 +87,19 @@ def test_a_pipe_gets_plain_columns(tmp_path: Path) -> None:
     lines = text.splitlines()
     assert text.isascii()
     assert "\x1b" not in text
-    headings = "recording stores erases spaces searches agreed final maps equal verdict"
+    headings = (
+        "recording stage stores erases spaces searches agreed final maps equal validations "
+        "ops/s verdict"
+    )
     assert " ".join(lines[0].split()) == headings
-    assert lines[2].split()[1:] == ["1", "0", "1", "0", "of", "1", "0", "of", "0", "INVALID"]
+    cells = lines[2].split()
+    assert cells[1:11] == ["all", "1", "0", "1", "0", "of", "1", "0", "of", "0"]
+    assert cells[11] == "0"
+    assert cells[-1] == "INVALID"
     assert lines[3].startswith(f"{tmp_path}/invalid.trace:2: top-down search for 0x1000 bytes")
     assert lines[-1] == (
-        "INVALID: 0 of 1 gap searches gave the recorded answer, 0 of 0 final maps are equal"
+        "INVALID: 0 of 1 gap searches gave the recorded answer, 0 of 0 final maps are equal; "
+        "structures were not compared"
     )
 
 
@@ -101,7 +117,7 @@ def test_a_bad_file_does_not_hide_the_others(tmp_path: Path) -> None:
     missing, empty = str(tmp_path / "missing.trace"), tmp_path / "empty.trace"
     empty.touch()
     with pytest.raises(UsageError) as caught:
-        command.run([missing, valid(tmp_path), str(empty)], None, True, out.write, NaiveTree)
+        command.run(Request([missing, valid(tmp_path), str(empty)], as_json=True), out.write, naive)
     assert str(caught.value) == f"{missing}: no such file\n{empty}: the file is empty"
     assert caught.value.exit_code == 2
     objects = [json.loads(line) for line in out.text.splitlines()]
@@ -115,7 +131,7 @@ def test_a_file_that_could_not_be_read_is_no_valid_end(tmp_path: Path) -> None:
     """The closing line counts it, and does not say VALID."""
     out = Output()
     with pytest.raises(UsageError):
-        command.run([valid(tmp_path), "nowhere.trace"], None, False, out.write, NaiveTree)
+        command.run(Request([valid(tmp_path), "nowhere.trace"]), out.write, naive)
     closing = out.text.splitlines()[-1]
     assert closing.startswith("UNKNOWN: ")
     assert closing.endswith("; 1 of 2 files could not be read")

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from stressd.replay.guards import GUARD_GAP
 from stressd.replay.judge import replay
-from stressd.replay.report import Report
 from stressd.traces import open_recording
 from stressd.verdict import Verdict
-from tests.naive import NaiveTree
+from tests.replay.players import PLAYERS, MakePlayer
 from tests.traces.writing import by, destroy, erase, recording, search, store
 
 PAGE = 4096
@@ -31,16 +30,17 @@ def near(mm: int, address: int, high: int, length: int = PAGE) -> str:
     return search(mm, address, length=length, low=PAGE, high=high)
 
 
-def replayed(folder: Path, *lines: str) -> Report:
-    """Replay lines."""
-    return replay(open_recording(recording(folder, *lines)), NaiveTree)
-
-
 def disagreements(folder: Path, *lines: str) -> int:
-    """Return how many searches gave another answer than recorded."""
-    report = replayed(folder, *lines)
-    assert (report.verdict is Verdict.VALID) == (report.asked == report.agreed)
-    return report.asked - report.agreed
+    """Return how many searches gave another answer than recorded, by any player."""
+    missed = {_disagreements(folder, make, *lines) for make in PLAYERS.values()}
+    assert len(missed) == 1
+    return missed.pop()
+
+
+def _disagreements(folder: Path, make_player: MakePlayer, *lines: str) -> int:
+    report = replay(open_recording(recording(folder, *lines)), make_player())
+    assert (report.verdict is Verdict.VALID) == (report.counts.asked == report.counts.agreed)
+    return report.counts.asked - report.counts.agreed
 
 
 def test_the_stack_of_exec_keeps_its_distance(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from stressd.traces import open_recording
 from stressd.traces.textfile import TraceError
 from stressd.verdict import Verdict
 from tests.naive import NaiveTree
+from tests.replay.players import TWO, on
 from tests.traces.writing import by, destroy, erase, recording, search, store
 
 PAGE = 4096
@@ -24,15 +25,23 @@ def page(number: int) -> tuple[int, int]:
     return number * PAGE, number * PAGE + PAGE - 1
 
 
+@pytest.fixture(autouse=True, params=TWO)
+def player(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let every test pass with either player."""
+    monkeypatch.setitem(TWO, "used", TWO[request.param])
+    return str(request.param)
+
+
 def replayed(
-    folder: Path, *lines: str, maps: str | None = None, make_tree: MakeTree = NaiveTree
+    folder: Path, *lines: str, maps: str | None = None, make_tree: MakeTree | None = None
 ) -> Report:
     """Replay lines, and final maps that are given as text."""
+    make_player = on(make_tree) if make_tree else TWO["used"]
     path = None
     if maps is not None:
         path = str(folder / "made.maps")
         Path(path).write_text(maps)
-    return replay(open_recording(recording(folder, *lines)), make_tree, path)
+    return replay(open_recording(recording(folder, *lines)), make_player(), path)
 
 
 def final(pid: int, *pages: int) -> str:
@@ -52,7 +61,7 @@ def test_a_pointer_after_destroy_is_another_space(tmp_path: Path) -> None:
     taken = search(1, 8 * PAGE, length=PAGE, low=PAGE, high=10 * PAGE)
     lines = [store(1, 2, *page(9)), taken, destroy(1), store(1, 2, *page(3)), free]
     report = replayed(tmp_path, *lines)
-    assert (report.spaces, report.agreed, report.verdict) == (2, 2, Verdict.VALID)
+    assert (report.counts.spaces, report.counts.agreed, report.verdict) == (2, 2, Verdict.VALID)
 
 
 def test_trees_are_used_again(tmp_path: Path) -> None:
@@ -65,7 +74,7 @@ def test_trees_are_used_again(tmp_path: Path) -> None:
 
     lines = [line for mm in range(1, 1000) for line in (store(mm, 2, *page(mm)), destroy(mm))]
     report = replayed(tmp_path, *lines, make_tree=make_tree)
-    assert report.spaces == 999
+    assert report.counts.spaces == 999
     assert [len(tree) for tree in made] == [0]
 
 
@@ -226,14 +235,14 @@ def test_searches_that_cannot_be_asked_are_mentioned(tmp_path: Path) -> None:
     """A recording of a plain kernel is still good for its final maps."""
     nameless = search(1, 0, length=PAGE, low=PAGE, high=10 * PAGE).partition(" mm=")[0]
     report = replayed(tmp_path, store(1, 5, *page(1)), nameless, nameless)
-    assert (report.asked, report.verdict) == (0, Verdict.VALID)
+    assert (report.counts.asked, report.verdict) == (0, Verdict.VALID)
     assert messages(report) == ["R: gap searches not asked, as mm= is missing: 2"]
 
 
 def test_an_unknown_tree_may_be_destroyed(tmp_path: Path) -> None:
     """The recording began after it was filled."""
     report = replayed(tmp_path, destroy(9), store(1, 5, *page(1)))
-    assert (report.spaces, report.verdict) == (1, Verdict.VALID)
+    assert (report.counts.spaces, report.verdict) == (1, Verdict.VALID)
     assert messages(report) == ["R: trees destroyed but never mentioned before: 1"]
 
 
@@ -279,7 +288,7 @@ def test_findings_are_bounded(tmp_path: Path) -> None:
     report = replayed(tmp_path, store(1, 5, *page(1)), *[wrong] * 500)
     assert len(report.findings) == FINDINGS_KEPT + 1
     assert report.findings[-1].message == f"further findings, not kept: {500 - FINDINGS_KEPT}"
-    assert report.asked - report.agreed == 500
+    assert report.counts.asked - report.counts.agreed == 500
 
 
 def test_a_report_is_json(tmp_path: Path) -> None:
@@ -290,16 +299,24 @@ def test_a_report_is_json(tmp_path: Path) -> None:
     assert list(found) == [
         "file",
         "format",
+        "stage",
+        "validate",
         "stores",
         "erases",
         "spaces",
         "gap_searches",
+        "validations",
+        "operations",
+        "seconds",
+        "operations_per_second",
         "snapshots",
         "findings",
         "verdict",
     ]
     assert found["format"] == "mt_mod"
-    assert found["gap_searches"] == {"asked": 1, "agreed": 0}
+    assert found["gap_searches"].keys() == {"asked", "agreed", "of_two_structures"}
+    assert (found["gap_searches"]["asked"], found["gap_searches"]["agreed"]) == (1, 0)
+    assert found["operations"] == 3
     assert found["snapshots"] == {"compared": 1, "equal": 1}
     assert found["verdict"] == "INVALID"
     assert set(found["findings"][0]) == {"oracle", "grade", "message", "details"}

@@ -8,6 +8,8 @@ cache     the last VMAs that were found      finding   what was wrong
 trace     every store, for others to read      validate  all structures against each other
 compare   two answers to one question        odd       the faults of the original, as switches
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
+recorded  a range as a recording says        growing   which VMAs of a recording grow down
+playing   the rows of a recording
 
 A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
 """
@@ -16,13 +18,15 @@ from collections.abc import Iterable, Mapping
 
 from stressd_kernels.door import Entry
 from stressd_kernels.mm import compare as compare  # of what searches find
-from stressd_kernels.mm import frame, snapshot, track, unmap, validate
+from stressd_kernels.mm import frame, recorded, snapshot, track, unmap, validate
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
 CALLS: Mapping[Call, Entry] = {
     Call.MUNMAP: unmap.munmap,
     Call.PLACE: snapshot.place,
+    Call.RECORD_STORE: recorded.record_store,
+    Call.RECORD_ERASE: recorded.record_erase,
     Call.VALIDATE: validate.validate,
     Call.RESERVE: frame.reserve,
     Call.LINK: track.link,
@@ -39,6 +43,8 @@ COMMON = (Call.RESERVE, Call.VALIDATE_HELD)
 STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.MUNMAP: (Call.MUNMAP_HELD,),
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),
+    Call.RECORD_STORE: (Call.LINK, Call.DETACH, Call.RESIZE, Call.SWALLOW),
+    Call.RECORD_ERASE: (Call.LINK, Call.DETACH, Call.RESIZE),
     Call.MUNMAP_HELD: (Call.SPLIT, Call.DETACH),
     Call.SPLIT: (Call.RESIZE, Call.LINK),
 }
