@@ -39,15 +39,12 @@ from stressd_kernels.maple.search import tree_find
 from stressd_kernels.memory import SLOTS_TAKEN, Arena
 from stressd_kernels.mm import CALLS
 from stressd_kernels.mm.calls import Call
-from stressd_kernels.mm.finding import Finding
 from stressd_kernels.mm.layout import (
     ANSWER,
-    MM_DETAILS,
-    MM_DETAILS_WORDS,
-    MM_FINDING,
     MM_OFFSET,
     MM_TREE,
 )
+from stressd_kernels.mm.report import finding_report
 from stressd_kernels.mm.words import (
     CANNOT_KNOW,
     ERRNO,
@@ -138,14 +135,6 @@ FIELDS = (
     VMA_START, VMA_END, VMA_FLAGS, VMA_FILE, VMA_PGOFF,
     VMA_ANON, VMA_CHAIN, VMA_POLICY, VMA_NAME, VMA_ID,
 )  # fmt: skip
-
-
-def report_of(arena: Arena, mm: int) -> str:
-    """Return what was found wrong with the address space at word index `mm`, or an empty text."""
-    found = Finding(int(arena.words[mm + MM_FINDING]))
-    at = mm + MM_DETAILS
-    details = [hex(int(word)) for word in arena.words[at : at + MM_DETAILS_WORDS]]
-    return f"{found.name}: {' '.join(details)}" if found else ""
 
 
 class AddressSpace:
@@ -316,8 +305,8 @@ class AddressSpace:
         raise RuntimeError(f"{call.name.lower()}: {Status(status).name}")
 
     def report(self) -> str:
-        """Return what was found wrong, or an empty text."""
-        return report_of(self.arena, self.mm)
+        """Return what was found wrong, with both answers and dumps of everything, or nothing."""
+        return finding_report(self.words, self.mm)
 
     def _vma(self, last: int, address: int) -> Vma | None:
         """Return the first VMA that ends above `address` and begins at or before `last`."""

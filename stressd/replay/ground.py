@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from stressd.replay.how import How
 from stressd.sources.base import MASK, table_of
-from stressd_kernels.address_space import report_of
 from stressd_kernels.door import Entry
 from stressd_kernels.layout import (
     RESULT_FIRST,
@@ -39,6 +38,7 @@ from stressd_kernels.mm.growing import (
 )
 from stressd_kernels.mm.layout import MM_COMPARED, MM_VALIDATED
 from stressd_kernels.mm.playing import MISSED, list_vmas, play
+from stressd_kernels.mm.report import finding_report
 from stressd_kernels.mm.words import EINVAL
 from stressd_kernels.slice import entry_run
 from stressd_kernels.spaces import Settings, begin_mm, offer_calls, open_mm
@@ -118,7 +118,7 @@ class Ground:
     def report(self, place: int) -> str:
         """Return what was found wrong with the space at `place`, over several lines."""
         self.is_broken = True
-        return report_of(self._arena, self._mm(place))
+        return finding_report(self._arena.words, self._mm(place))
 
     def ranges(self, place: int) -> list[Range]:
         """Return what is mapped, ascending; both ends inclusive."""

@@ -7,6 +7,7 @@ counts    pages, and the limits on them      lookup    which VMA, with the lock 
 cache     the last VMAs that were found      finding   what was wrong
 trace     every store, for others to read      validate  all structures against each other
 compare   two answers to one question        odd       the faults of the original, as switches
+report    a finding as text
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording
