@@ -8,6 +8,8 @@ cache     the last VMAs that were found      finding   what was wrong
 trace     every store, for others to read      validate  all structures against each other
 compare   two answers to one question        odd       the faults of the original, as switches
 report    a finding as text
+fault     touching memory                    anon      what the first write leaves
+stack     what grows when it is touched
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording
@@ -19,12 +21,23 @@ from collections.abc import Iterable, Mapping
 
 from stressd_kernels.door import Entry
 from stressd_kernels.mm import compare as compare  # of what searches find
-from stressd_kernels.mm import frame, recorded, snapshot, track, unmap, validate
+from stressd_kernels.mm import (
+    fault,
+    frame,
+    recorded,
+    snapshot,
+    stack,
+    track,
+    unmap,
+    validate,
+)
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
 CALLS: Mapping[Call, Entry] = {
     Call.MUNMAP: unmap.munmap,
+    Call.FAULT: fault.fault,
+    Call.POPULATE: fault.populate,
     Call.PLACE: snapshot.place,
     Call.RECORD_STORE: recorded.record_store,
     Call.RECORD_ERASE: recorded.record_erase,
@@ -37,17 +50,22 @@ CALLS: Mapping[Call, Entry] = {
     Call.DETACH: track.detach,
     Call.VALIDATE_HELD: validate.validate_held,
     Call.MUNMAP_HELD: unmap.munmap_held,
+    Call.GROW: stack.grow,
+    Call.POPULATE_HELD: fault.populate_held,
 }
 
 # What every call that changes something uses, and what each uses besides.
 COMMON = (Call.RESERVE, Call.VALIDATE_HELD)
 STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.MUNMAP: (Call.MUNMAP_HELD,),
+    Call.FAULT: (Call.GROW,),
+    Call.POPULATE: (Call.POPULATE_HELD,),
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),
     Call.RECORD_STORE: (Call.LINK, Call.DETACH, Call.RESIZE, Call.SWALLOW),
     Call.RECORD_ERASE: (Call.LINK, Call.DETACH, Call.RESIZE),
     Call.MUNMAP_HELD: (Call.SPLIT, Call.DETACH),
     Call.SPLIT: (Call.RESIZE, Call.LINK),
+    Call.GROW: (Call.RESIZE,),
 }
 
 # What the tree of an mm must offer.

@@ -108,7 +108,8 @@ class Call(IntEnum):
     MODIFY = 74  # record, start, end; MM_PART: change a part of it; MM_FOUND
     MMAP_HELD = 75
     SPLIT = 76  # record, address: the lower part; MM_FOUND the upper one
-    GROW = 77  # record, address: a stack grows
+    GROW = 77  # record, address: a stack grows; MM_FOUND
+    POPULATE_HELD = 78  # start, end
 
     @property
     def reads(self) -> bool:
