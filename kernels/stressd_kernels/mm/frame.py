@@ -47,6 +47,8 @@ from stressd_kernels.limbo import (
 from stressd_kernels.lock import OK, STATUS_BROKEN, lock_break
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.layout import (
+    ANSWER,
+    ANSWER_MORE,
     MM_ALIVE,
     MM_CALLS,
     MM_FINDING,
@@ -153,7 +155,12 @@ def mm_end(words, mm, slot, status):
 
 @kernel
 def is_sound(words, mm, slot):
-    """Validate all structures of `mm`; say whether nothing was found. The lock is held."""
+    """Validate all structures of `mm`; say whether nothing was found. The lock is held.
+
+    It looks around in the trees, so what the call has answered is put back.
+    """
+    answer, more = words[slot + ANSWER], words[slot + ANSWER_MORE]
     words[mm + MM_VALIDATED] += U1
     mm_call(words, VALIDATE_HELD, mm, slot, U0, U0, U0, U0, U0)
+    words[slot + ANSWER], words[slot + ANSWER_MORE] = answer, more
     return words[mm + MM_FINDING] == U0
