@@ -10,6 +10,7 @@ compare   two answers to one question        odd       the faults of the origina
 report    a finding as text
 fault     touching memory                    anon      what the first write leaves
 stack     what grows when it is touched
+trace     every store, for others to read    drain    taking events out of the rings
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording

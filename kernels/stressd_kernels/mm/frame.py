@@ -1,5 +1,6 @@
 """The frame of a call that changes an address space.
 
+    trace        room for what the call will write down, if events are traced; or BACKLOG
     reserve      nodes, records and limbo room for MM_STORES stores of the maple tree: unpinned,
                  without the lock; may wait for nothing but the arena's lock
     lock         that of the maple tree (W1)
@@ -58,6 +59,7 @@ from stressd_kernels.mm.layout import (
     MM_VALIDATE,
     MM_VALIDATED,
 )
+from stressd_kernels.mm.trace import EVENTS_OF_A_CALL, trace_begin
 from stressd_kernels.mm.words import ESRCH
 from stressd_kernels.verbs import Verb, structure_call
 
@@ -65,6 +67,7 @@ MM_STORES = 16  # stores of the maple tree between two reservations
 RECORDS = 16  # and records
 LEAVES = np.uint64(MM_STORES * int(LEAF_NEED) + RECORDS)
 INNERS = np.uint64(MM_STORES * int(INNER_NEED))
+EVENTS = np.uint64(EVENTS_OF_A_CALL)
 RETIRES = np.uint64(MM_STORES * 64 + 1024)  # limbo entries: one store may span a whole tree
 ALIVE = np.uint64(MM_ALIVE)
 RESERVE = int(Call.RESERVE)
@@ -118,7 +121,9 @@ def mm_again(words, mm, slot):
 @kernel
 def mm_begin(words, mm, slot):
     """Begin a call: OK with the lock held; or ESRCH, BROKEN, ARENA_FULL, ..., without it."""
-    status = mm_again(words, mm, slot)
+    status = trace_begin(words, mm, slot, EVENTS)
+    if status == OK:
+        status = mm_again(words, mm, slot)
     if status != OK:
         return status
     tree = np.int64(words[mm + MM_TREE])

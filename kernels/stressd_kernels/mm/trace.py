@@ -7,16 +7,16 @@
     vm_unmapped_area   trace_search   with the window that was searched last, and the answer
 
 Events are written down as records in a ring of the slot that makes the change (worker.py), and
-turned into text by one thread of Python (stressd/tracing) that no call ever waits for while it
-holds a lock. With tracing off, and it is off unless `HEADER_TRACE` says otherwise, an event costs
-one branch.
+taken from there (drain.py) and turned into text by one thread of Python, for which no call ever
+waits while it holds a lock. With tracing off, and it is off unless `HEADER_TRACE` says otherwise,
+an event costs one branch.
 
 A record is six words; a search takes two records, published together:
 
     word    0         1       2           3               4        5
     change  number    MM_ID   VMA_ID, 0   start | kind    last     stamp
     search  number    MM_ID   address     flags | kind    length   stamp
-            low       high    mask        offset          pages    error
+    more    low       high    mask        pages | kind    offset   error
     actor   MM_ID of whoever acts in the foreign records of this ring from here on
 
 Addresses are those of pages, so the kind finds room in the low bits of a word. `number` is the
@@ -57,9 +57,7 @@ import numpy as np
 
 from stressd_kernels.counters import counter_one
 from stressd_kernels.door import (
-    borrowed,
     clock_monotonic,
-    driver,
     kernel,
     kernel_inline,
     load_acquire,
@@ -68,7 +66,7 @@ from stressd_kernels.door import (
     store_relaxed,
     store_release,
 )
-from stressd_kernels.layout import HEADER_TRACE, SLOT_WORDS, SLOTS, SLOTS_MAX, U0, U1, U2
+from stressd_kernels.layout import HEADER_TRACE, U0, U1, U2
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_TOTAL
 from stressd_kernels.records import VMA_END, VMA_ID, VMA_START
 from stressd_kernels.status import Status
@@ -93,19 +91,20 @@ EVENT_STORE = 1
 EVENT_SZERO = 2
 EVENT_EXIT = 3
 EVENT_SEARCH = 4
-EVENT_ACTOR = 5
+EVENT_MORE = 5
+EVENT_ACTOR = 6
 EVENT_FOREIGN = 8  # beside the kind: made by the last actor, not by the mm itself
-EVENT_KINDS = 7  # mask
-EVENT_FLAGS_AT = 4  # a search's flags stand above its kind
-EVENTS_OF_A_CALL = 256  # what trace_begin makes room for, unless asked for more
+EVENT_KINDS = 7  # mask of the kind
+EVENT_FLAGS_AT = 4  # a search's flags and pages stand above the kind
+EVENTS_OF_A_CALL = 256  # more than any call makes that is not over many VMAs
 
 STORE = np.uint64(EVENT_STORE)
 SZERO = np.uint64(EVENT_SZERO)
 EXIT = np.uint64(EVENT_EXIT)
 SEARCH = np.uint64(EVENT_SEARCH)
+MORE = np.uint64(EVENT_MORE)
 ACTOR = np.uint64(EVENT_ACTOR)
 FOREIGN = np.uint64(EVENT_FOREIGN)
-KINDS = np.uint64(EVENT_KINDS)
 FLAGS_AT = np.uint64(EVENT_FLAGS_AT)
 CAPACITY = np.uint64(TRACE_CAPACITY)
 INDEX_MASK = np.uint64(TRACE_CAPACITY - 1)
@@ -245,7 +244,7 @@ def event_write(words, mm, slot, vma, start, last):
     words[at + 3] = start | foreign
     words[at + 4] = last
     words[at + 5] = event_stamp(words)
-    store_release(words, slot + TRACE_TAIL, tail + U1, "T1")  # pairs with T2 (trace_take)
+    store_release(words, slot + TRACE_TAIL, tail + U1, "T1")  # pairs with T2 (rings_look)
 
 
 @kernel
@@ -269,49 +268,7 @@ def search_write(words, mm, slot, flags, address, error):
     words[at] = load_relaxed(words, ask)
     words[at + 1] = load_relaxed(words, ask + 1)
     words[at + 2] = load_relaxed(words, ask + 3)
-    words[at + 3] = load_relaxed(words, ask + 4)
-    words[at + 4] = load_relaxed(words, mm + MM_TOTAL)
+    words[at + 3] = load_relaxed(words, mm + MM_TOTAL) << FLAGS_AT | MORE
+    words[at + 4] = load_relaxed(words, ask + 4)
     words[at + 5] = error
-    store_release(words, slot + TRACE_TAIL, tail + U2, "T1")  # pairs with T2 (trace_take)
-
-
-# -- the reader of the rings ---------------------------------------------------------------
-
-
-@kernel
-def ring_take(words, slot, out, row):
-    """Move the records of one ring to out[row:]; return how many rows are filled then.
-
-    What finds no room in `out` stays in the ring; the two records of a search stay together.
-    """
-    head = load_relaxed(words, slot + TRACE_HEAD)
-    tail = load_acquire(words, slot + TRACE_TAIL, "T2")  # pairs with T1 (event_write)
-    while head != tail and row + 2 <= out.shape[0]:
-        count = 2 if words[record_at(slot, head) + 3] & KINDS == SEARCH else 1
-        for _ in range(count):
-            at = record_at(slot, head)
-            for word in range(EVENT_WORDS):
-                out[row, word] = words[at + word]
-            out[row, EVENT_WORDS] = np.uint64(slot)
-            row += 1
-            head += U1
-    store_release(words, slot + TRACE_HEAD, head, "T3")  # pairs with T4 (event_room)
-    return row
-
-
-@driver
-def trace_take(words, first, out):
-    """Move the records of all rings, from slot number `first` on, to `out`.
-
-    out     uint64[:, EVENT_WORDS + 1]: each record, and the word index of its slot
-    return  (rows filled, number of the slot that was not reached for lack of room, or SLOTS_MAX)
-
-    One reader at a time.
-    """
-    words = borrowed(words)
-    row = 0
-    for number in range(first, SLOTS_MAX):
-        if row + 2 > out.shape[0]:
-            return row, number
-        row = ring_take(words, SLOTS + number * SLOT_WORDS, out, row)
-    return row, SLOTS_MAX
+    store_release(words, slot + TRACE_TAIL, tail + U2, "T1")  # pairs with T2 (rings_look)

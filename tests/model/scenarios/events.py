@@ -16,8 +16,9 @@ from stressd_kernels.layout import (
     TREE_LOCK,
 )
 from stressd_kernels.lock import OK, lock_give, lock_take
+from stressd_kernels.mm.drain import COLUMNS, SHARE_MIN, trace_take
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID
-from stressd_kernels.mm.trace import EVENT_SZERO, TRACE_STAMPS, trace_begin, trace_szero, trace_take
+from stressd_kernels.mm.trace import EVENT_SZERO, TRACE_STAMPS, trace_begin, trace_szero
 from stressd_kernels.worker import (
     EVENT_WORDS,
     TRACE_CAPACITY,
@@ -74,8 +75,8 @@ class Events(Scenario):
 
     def take(self) -> list[int]:
         """Return the numbers of the events that stand in the rings, which are whole."""
-        out = np.zeros((8, EVENT_WORDS + 1), np.uint64)
-        count, _ = trace_take(self.words, 0, out)
+        out = np.zeros((SLOTS_MAX * SHARE_MIN, COLUMNS), np.uint64)
+        count = trace_take(self.words, np.zeros((2, SLOTS_MAX), np.uint64), out)
         for number, mm, vma, start, last, _, _ in out[:count].tolist():
             page = number * PAGE
             whole = [ID, 0, page | EVENT_SZERO, page + PAGE - 1]
