@@ -94,6 +94,8 @@ def run(
     listen: Annotated[str | None, typer.Option(help="Serve metrics on this HOST:PORT.")] = None,
     no_metrics: Annotated[bool, typer.Option("--no-metrics", help="Serve no metrics.")] = False,
     runs: Annotated[str | None, typer.Option(help="Make the run folder in here.")] = None,
+    trace: Annotated[str | None, typer.Option(help="Write trace events to this file.")] = None,
+    trace_max: Annotated[str | None, typer.Option(help="Most that file may hold: 1GiB.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Give any key a value: run.operations=1e6"),
@@ -113,6 +115,8 @@ def run(
         "metrics.listen": ("--listen", listen),
         "metrics.enabled": ("--no-metrics", "false" if no_metrics else None),
         "output.runs": ("--runs", runs),
+        "output.trace": ("--trace", trace),
+        "output.trace_max": ("--trace-max", trace_max),
     }
     overrides = {path: (option, text) for path, (option, text) in given.items() if text is not None}
     overrides |= settings(set_ or [])

@@ -114,6 +114,18 @@ class LockSample:
 
 
 @dataclass(frozen=True)
+class TraceSample:
+    """What has come so far of the trace that a run writes."""
+
+    path: str  # of the file as it is called now
+    events: int  # written
+    lost: int  # made, and not in the file; it says where
+    waits: int  # times a call was told to wait for room
+    size_bytes: int
+    ended: str = ""  # why it ended early
+
+
+@dataclass(frozen=True)
 class Sample:
     """Everything at one instant (each part read by itself: not one atomic snapshot)."""
 
@@ -126,6 +138,7 @@ class Sample:
     workers: tuple[WorkerSample, ...]
     judged: tuple[JudgedSample, ...]
     locks: tuple[LockSample, ...] = ()
+    trace: TraceSample | None = None
     clock: str = ""  # what durations were taken with: a name of stressd_kernels.clock.NAMES
 
 

@@ -43,6 +43,10 @@ CELL_MIN = 16  # keys of one cell: a store inside a cell needs room to begin and
 PID_MAX = 1 << 22  # Linux's own limit (PID_MAX_LIMIT)
 RECORDINGS_MAX = 64  # all of them are held in memory
 
+# -- traces ------------------------------------------------------------------------------
+TRACE_FILE_MIN = MIB  # some thousand events; below, what a compressor holds back would count
+TRACE_FILE_MAX = 1024 * GIB  # more than anybody reads again
+
 # -- workers -----------------------------------------------------------------------------
 WORKLOADS_MAX = 64  # each is a label value of every hot metric
 THREADS_MAX = 64  # of one workload

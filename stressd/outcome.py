@@ -5,6 +5,8 @@
      "operations": {"load": {"count": .., "per_second": .., "p50_ns": .., "p99_ns": ..,
                              "p999_ns": .., "max_ns": ..}, ..},
      "judged": {"values": {"ok": .., "interesting": .., "forbidden": ..}, ..},
+     "trace": null, or {"path": .., "events": .., "lost": .., "waits": .., "size_bytes": ..,
+                        "ended": ".. why it ended early"},
      "findings": [{"oracle": .., "grade": .., "message": .., "details": {}}],
      "run_dir": "runs/20260131T235959Z-quickstart-3fa91c"}
 
@@ -70,9 +72,15 @@ def brief(outcome: Outcome) -> Record:
         "duration_seconds": round(outcome.duration_s, 3),
         "operations": {name: row.record() for name, row in ops.items()},
         "judged": judged(outcome.sample),
+        "trace": trace_record(outcome.sample),
         "findings": [asdict(finding) for finding in outcome.findings],
         "run_dir": str(outcome.run_dir),
     }
+
+
+def trace_record(sample: Sample | None) -> Record | None:
+    """Return what came of the trace, None if none was asked for."""
+    return asdict(sample.trace) if sample and sample.trace else None
 
 
 def full(outcome: Outcome) -> Record:

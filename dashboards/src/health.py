@@ -183,6 +183,35 @@ def judgement() -> Row:
     ]
 
 
+def traces() -> Row:
+    """Is everything that address spaces do written down, and what does that cost?"""
+    events = rate("stressd_trace_events_total")
+    size = select("stressd_trace_file_bytes")
+    return "Trace events", [
+        lines(
+            "Events",
+            "Trace events per second, for runs with --trace: written, or lost for lack of room.",
+            "cps",
+            Query(f"sum by (instance, outcome) ({events})", "{{outcome}} {{instance}}"),
+            span=THIRD,
+        ),
+        lines(
+            "Calls that waited for room",
+            "Times per second that a call was told to come again, as its ring was full of events.",
+            "cps",
+            Query(f"sum by (instance) ({rate('stressd_trace_waits_total')})", "{{instance}}"),
+            span=THIRD,
+        ),
+        lines(
+            "Size of the trace",
+            "The file; the trace ends where output.trace_max is reached.",
+            "bytes",
+            Query(f"sum by (instance) ({size})", "{{instance}}"),
+            span=THIRD,
+        ),
+    ]
+
+
 def workers_and_supervisor() -> Row:
     """Does everybody work, and does the supervisor keep up?"""
     delay = "stressd_supervisor_loop_delay_seconds"

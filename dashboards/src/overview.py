@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as models
-from health import judgement, lock, process, reclamation, trees, workers_and_supervisor
+from health import judgement, lock, process, reclamation, traces, trees, workers_and_supervisor
 from load import latency, operations, verdict_and_state
 from parts import choice, mark, select, variables
 
@@ -18,6 +18,7 @@ ROWS = (
     trees,
     lock,
     judgement,
+    traces,
     workers_and_supervisor,
     process,
 )

@@ -17,6 +17,7 @@ from stressd.config.model import Config, Maps, Recording, Synthetic
 from stressd.config.units import Size
 from stressd_kernels.ops.catalog import OPS
 
+TRACED_SOURCES = ("address-spaces",)  # kinds of source that have address spaces
 _OPS = {op.name: op for op in OPS}
 
 
@@ -150,6 +151,14 @@ def output_is_folder(config: Config) -> Iterator[Trouble]:
         yield Trouble(("output", "runs"), f"{nearest} cannot be written to")
 
 
+def traces_have_spaces(config: Config) -> Iterator[Trouble]:
+    """Only what address spaces do is traced."""
+    if config.output.trace is not None and config.source.kind not in TRACED_SOURCES:
+        needed = " or ".join(TRACED_SOURCES)
+        message = f"needs a source of kind {needed}; this one is {config.source.kind}"
+        yield Trouble(("output", "trace"), message)
+
+
 def _unreadable(file: FilePath) -> str:
     """Why a file cannot be read; nothing if it can."""
     try:
@@ -171,6 +180,7 @@ RULES: tuple[Rule, ...] = (
     process_is_readable,
     inputs_are_readable,
     output_is_folder,
+    traces_have_spaces,
 )
 
 

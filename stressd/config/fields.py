@@ -105,6 +105,15 @@ def folder(value: object) -> Path:
     return Path(os.path.expanduser(value))
 
 
+def output_file(value: object) -> Path | None:
+    """A file to write; it stays relative to where the command runs."""
+    if value is None or isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be the path of a file")
+    return Path(os.path.expanduser(value))
+
+
 def _beside(value: str, info: ValidationInfo) -> str:
     start = (info.context or {}).get("folder", "")
     return os.path.join(start, os.path.expanduser(value))

@@ -222,11 +222,22 @@ class Metrics(Frozen):
 
 
 class Output(Frozen):
-    """Folders for results."""
+    """Folders and files for results."""
 
     runs: Annotated[Path, PlainValidator(fields.folder), fields.PATH_SCHEMA] = Field(
         default=Path("runs"),
         description="Folder of run folders; a relative path starts where the command runs.",
+    )
+    trace: Annotated[Path | None, PlainValidator(fields.output_file), fields.PATH_SCHEMA] = Field(
+        default=None,
+        description="File for the trace events of address spaces, compressed if it ends in .gz; "
+        "a relative path starts where the command runs. None is written when left out.",
+    )
+    trace_max: Annotated[
+        Size, between(Size.of(limits.TRACE_FILE_MIN), Size.of(limits.TRACE_FILE_MAX))
+    ] = Field(
+        default=Size.parse("1GiB"),
+        description="Size of that file at which the trace ends and the run goes on, 1MiB to 1TiB.",
     )
 
 

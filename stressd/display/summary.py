@@ -12,7 +12,7 @@ from rich.text import Text
 from stressd.display import units
 from stressd.display.lines import LABEL_WIDTH, labelled
 from stressd.display.table import operations_table
-from stressd.evidence import Sample
+from stressd.evidence import Sample, TraceSample
 from stressd.outcome import Outcome, judged
 from stressd.verdict import EXIT_MEANINGS, Opinion, Verdict
 
@@ -63,6 +63,16 @@ def timed_text(sample: Sample) -> str:
     return f"with the time stamp of the processor ({sample.clock})" if sample.clock else ""
 
 
+def trace_lines(trace: TraceSample) -> Iterator[Line]:
+    """Yield what was written, and what should be known of it."""
+    lost = f", {trace.lost:,} lost" if trace.lost else ""
+    waits = f", waited for {units.count(trace.waits)} times" if trace.waits else ""
+    size = units.size(trace.size_bytes)
+    yield "trace", Text(f"{trace.events:,} events{lost} in {trace.path} ({size}){waits}")
+    if trace.ended:
+        yield "", Text(trace.ended, "yellow")
+
+
 def reasons(outcome: Outcome) -> Iterator[Line]:
     """Yield why the verdict is not VALID, and what was found."""
     for opinion in outcome.opinions:
@@ -91,6 +101,8 @@ def facts(outcome: Outcome) -> Iterator[Line]:
         yield "judged", Text(judged_text(outcome))
         yield from (("checked", Text(o.message)) for o in outcome.opinions if checks_ok(o))
         yield "memory", Text(memory_text(outcome))
+        if outcome.sample.trace is not None:
+            yield from trace_lines(outcome.sample.trace)
     for opinion in outcome.opinions:
         for note in opinion.notes:
             yield "note", Text(note, "dim")

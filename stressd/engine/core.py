@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,11 @@ from stressd.engine.findings import Findings
 from stressd.engine.roaming import Roaming
 from stressd.engine.sampling import Sampler
 from stressd.engine.seats import Rings, seat_words, write_words
+from stressd.engine.tracing import Trace
 from stressd.evidence import Compiled, Finding, Sample
 from stressd.sources import Seat, Source, SourceError, make_source
 from stressd.sources.base import Ground
+from stressd.tracing.file import TraceFileError
 from stressd_kernels import delays
 from stressd_kernels.clock import SCALE_BITS, calibrate
 from stressd_kernels.door import PERTURBED
@@ -63,6 +66,10 @@ class Engine:
         except SourceError as failure:
             raise EngineError(failure.message, failure.path) from None
         self._arena = _arena(config)
+        try:
+            self._trace = Trace(config.output)
+        except TraceFileError as failure:
+            raise EngineError(str(failure), "output.trace") from None
         self._kernels = Kernels(config)
         self._slots = [self._arena.seat() for _ in self._seats]
         assert self._slots == [self._slots[0] + seat.index * SLOT_WORDS for seat in self._seats]
@@ -107,6 +114,7 @@ class Engine:
 
     def load(self) -> None:
         """Build the trees and seat the workers; EngineError if they do not fit the arena."""
+        self._trace.begin(self._arena.words)
         labels = self._source.trees
         trees = [self._arena.open_tree(gaps=self._config.tree.gaps) for _ in labels]
         for tree in trees:
@@ -175,7 +183,7 @@ class Engine:
     def sample(self) -> Sample:
         """Return everything that can be counted, as it stands now."""
         with self._looking:
-            return self._sampler.sample(self._idle)
+            return replace(self._sampler.sample(self._idle), trace=self._trace.sample())
 
     def findings(self) -> list[Finding]:
         """Return what the workers found since this was last called."""
@@ -200,12 +208,14 @@ class Engine:
         """Free what waits, check every tree as a whole, count every node; nobody may run."""
         self._idle = [True] * len(self._seats)
         self._arena.go_on()
+        self._trace.end()
         with self._checking:
             found = self._checker.structure(lambda: False, at_once=True)
             return found + self._checker.accounting()
 
     def close(self) -> None:
-        """Remove the rings' files; the engine cannot be used any more."""
+        """Remove the rings' files and end the trace; the engine cannot be used any more."""
+        self._trace.close()
         if self._rings is not None:
             self._rings.close()
 

@@ -110,6 +110,10 @@ CATALOG: tuple[Metric, ...] = (
     _gauge("arena_capacity_bytes", "", "Size of the arena."),
     _gauge("arena_used_bytes", "", "Part of the arena that was carved into nodes."),
     _gauge("arena_nodes", "place", "Where every node is: live, limbo, cached or free."),
+    # the trace
+    _counter("trace_events_total", "outcome", "Trace events that were written, or lost."),
+    _counter("trace_waits_total", "", "Times a call was told to wait for room for its events."),
+    _gauge("trace_file_bytes", "", "Size of the trace."),
     # judgement
     _counter("judged_total", "oracle outcome", "What was judged: ok, interesting or forbidden."),
     _gauge("last_violation_timestamp_seconds", "oracle", "Last forbidden thing seen; 0 for never."),

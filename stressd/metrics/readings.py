@@ -19,6 +19,7 @@ from stressd.evidence import (
     Counts,
     EpochSample,
     LockSample,
+    TraceSample,
     TreeSample,
 )
 from stressd.metrics.buckets import NANOSECONDS, coarse, quantile_seconds
@@ -31,6 +32,7 @@ QUANTILES = (0.5, 0.99, 0.999, 1.0)
 RESTRUCTURES = ("split", "merge", "spanning_store")
 WORKER_STATES: tuple[Literal["running", "idle", "stalled"], ...] = ("running", "idle", "stalled")
 WORKERS_SHOWN = 64
+NO_TRACE = TraceSample("", 0, 0, 0, 0)
 
 
 # --- how figures are picked ------------------------------------------------------------------
@@ -51,6 +53,11 @@ def of_arena(pick: Callable[[ArenaSample], float]) -> Reading:
 def of_epoch(pick: Callable[[EpochSample], float]) -> Reading:
     """Return a reading of one figure of the epoch."""
     return of_view(lambda view: pick(view.sample.epoch))
+
+
+def of_trace(pick: Callable[[TraceSample], float]) -> Reading:
+    """Return a reading of one figure of the trace, 0 where none is written."""
+    return of_view(lambda view: pick(view.sample.trace or NO_TRACE))
 
 
 def of_tree(pick: Callable[[TreeSample], float]) -> Reading:
@@ -217,6 +224,18 @@ def arena_nodes(view: View) -> Rows:
     arena = view.sample.arena
     for place in ("live", "limbo", "cached", "free"):
         yield [place], getattr(arena, place)
+
+
+# --- the trace -------------------------------------------------------------------------------
+def trace_events_total(view: View) -> Rows:
+    """One series for what is in the file, one for what is not."""
+    trace = view.sample.trace or NO_TRACE
+    yield ["written"], trace.events
+    yield ["lost"], trace.lost
+
+
+trace_waits_total = of_trace(lambda trace: trace.waits)
+trace_file_bytes = of_trace(lambda trace: trace.size_bytes)
 
 
 # --- judgement -------------------------------------------------------------------------------

@@ -311,12 +311,12 @@ def run_session(job: Job, make_engine: Callable[[], EngineLike], screen: Screen)
     finally:
         if not session.screen_patience.inside:
             screen.close()
-    if session.events.mendable is not None:
-        folder.remove()
-        raise session.events.mendable
     if session.engine is not None:
         closing = threading.Thread(target=session.engine.close, daemon=True)
         closing.start()
         closing.join(CLOSE_MAX_S)
+    if session.events.mendable is not None:
+        folder.remove()
+        raise session.events.mendable
     assert session.outcome is not None
     return session.outcome

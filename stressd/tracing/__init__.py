@@ -10,6 +10,6 @@ tracer   begin, end, and what was written
 """
 
 from stressd.tracing.file import TraceFile
-from stressd.tracing.tracer import Tracer, TraceReport
+from stressd.tracing.tracer import Tracer
 
-__all__ = ["TraceFile", "TraceReport", "Tracer"]
+__all__ = ["TraceFile", "Tracer"]

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from stressd_kernels.mm.drain import COLUMNS
 from stressd_kernels.mm.trace import (
+    COLUMNS,
     EVENT_ACTOR,
     EVENT_EXIT,
     EVENT_FOREIGN,

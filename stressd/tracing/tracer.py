@@ -9,7 +9,7 @@ A thread of its own rather than a task of the session: calls wait for room in th
 must not wait for anything that waits for calls.
 
 A trace ends early when its file is as large as it may be, or cannot be written. From then on
-events are not written down any more, no call waits, and the run goes on; `TraceReport.ended` says
+events are not written down any more, no call waits, and the run goes on; `report.ended` says
 why. What was written until then stays: under its name if it was the limit, as FILE.partial if
 the file could not be written.
 
@@ -20,49 +20,31 @@ space at the end of the file.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stressd.display.units import size as size_text
+from stressd.evidence import TraceSample
 from stressd.tracing.file import TraceFile, TraceFileError
 from stressd.tracing.lines import HEAD, MISSING, lines_of
 from stressd.tracing.order import SLOT, STAMP, START, Order, Table
 from stressd_kernels.layout import SLOT_WORDS, SLOTS, SLOTS_MAX
-from stressd_kernels.mm.drain import COLUMNS, MARK_HEAD, MARK_TAIL, EventRings, Words
-from stressd_kernels.mm.trace import EVENT_ACTOR, EVENT_KINDS, EVENT_MORE
+from stressd_kernels.mm.drain import EventRings, Words
+from stressd_kernels.mm.trace import (
+    COLUMNS,
+    EVENT_ACTOR,
+    EVENT_KINDS,
+    EVENT_MORE,
+    MARK_HEAD,
+    MARK_TAIL,
+)
 
 ROWS = 1 << 14  # records taken at a time: 1 MiB, and some 20 ms of work in Python
 FEW = ROWS >> 4  # so few do not need the next look at once
 REST_S = 0.005
 LINES = 1 << 9  # written at a time: the limit of the file is kept to so many
 FULL = "# the trace ends here: the file has reached its limit of {limit}\n"
-
-
-@dataclass(frozen=True)
-class TraceReport:
-    """What came of a trace."""
-
-    path: Path  # of what was written
-    events: int  # in the file
-    lost: int  # made, and not in the file although it says so there
-    waits: int  # calls that were told to wait for room
-    size: int  # bytes
-    ended: str | None  # why it ended early
-
-    def record(self) -> dict[str, Any]:
-        """Return the report as JSON has it."""
-        return {
-            "path": str(self.path),
-            "events": self.events,
-            "lost": self.lost,
-            "waits": self.waits,
-            "bytes": self.size,
-            "ended": self.ended,
-        }
 
 
 class Tracer:
@@ -75,7 +57,7 @@ class Tracer:
         self._events = 0
         self._behind = 0  # lost behind the last event of their address spaces
         self._path = file.partial
-        self._ended: str | None = None
+        self._ended = ""
         self._done = threading.Event()  # no more events will come
         self._out = np.zeros((ROWS, COLUMNS), np.uint64)
         self._marks = np.zeros((2, SLOTS_MAX), np.uint64)
@@ -96,17 +78,17 @@ class Tracer:
         self._rings.switch_on()
         self._thread.start()
 
-    def end(self) -> TraceReport:
+    def end(self) -> TraceSample:
         """Write what is left and return what was written; nobody may make events any more."""
         self._done.set()
         self._thread.join()
         return self.report
 
     @property
-    def report(self) -> TraceReport:
+    def report(self) -> TraceSample:
         """What was written so far; may be asked for at any time, from any thread."""
-        return TraceReport(
-            self._path,
+        return TraceSample(
+            str(self._path),
             self._events,
             self._order.lost + self._behind,
             self._rings.waits,

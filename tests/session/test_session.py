@@ -105,6 +105,7 @@ def test_the_printed_object_has_the_promised_shape(run_small: Runner) -> None:
         "duration_seconds",
         "operations",
         "judged",
+        "trace",
         "findings",
         "run_dir",
     ]

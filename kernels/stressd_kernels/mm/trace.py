@@ -7,7 +7,7 @@
     vm_unmapped_area   trace_search   with the window that was searched last, and the answer
 
 Events are written down as records in a ring of the slot that makes the change (worker.py), and
-taken from there (drain.py) and turned into text by one thread of Python, for which no call ever
+taken from there (trace_take) and turned into text by one thread of Python, for which no call ever
 waits while it holds a lock. With tracing off, and it is off unless `HEADER_TRACE` says otherwise,
 an event costs one branch.
 
@@ -57,7 +57,9 @@ import numpy as np
 
 from stressd_kernels.counters import counter_one
 from stressd_kernels.door import (
+    borrowed,
     clock_monotonic,
+    driver,
     kernel,
     kernel_inline,
     load_acquire,
@@ -66,7 +68,7 @@ from stressd_kernels.door import (
     store_relaxed,
     store_release,
 )
-from stressd_kernels.layout import HEADER_TRACE, U0, U1, U2
+from stressd_kernels.layout import HEADER_TRACE, SLOT_WORDS, SLOTS, SLOTS_MAX, U0, U1, U2
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_TOTAL
 from stressd_kernels.records import VMA_END, VMA_ID, VMA_START
 from stressd_kernels.status import Status
@@ -96,6 +98,10 @@ EVENT_ACTOR = 6
 EVENT_FOREIGN = 8  # beside the kind: made by the last actor, not by the mm itself
 EVENT_KINDS = 7  # mask of the kind
 EVENT_FLAGS_AT = 4  # a search's flags and pages stand above the kind
+COLUMNS = EVENT_WORDS + 1  # of a record that was taken: its words, and the word index of its slot
+MARK_TAIL = 0
+MARK_HEAD = 1
+SHARE_MIN = 4  # rows: an actor and the two records of a search have room in them
 EVENTS_OF_A_CALL = 256  # more than any call makes that is not over many VMAs
 
 STORE = np.uint64(EVENT_STORE)
@@ -105,6 +111,7 @@ SEARCH = np.uint64(EVENT_SEARCH)
 MORE = np.uint64(EVENT_MORE)
 ACTOR = np.uint64(EVENT_ACTOR)
 FOREIGN = np.uint64(EVENT_FOREIGN)
+KINDS = np.uint64(EVENT_KINDS)
 FLAGS_AT = np.uint64(EVENT_FLAGS_AT)
 CAPACITY = np.uint64(TRACE_CAPACITY)
 INDEX_MASK = np.uint64(TRACE_CAPACITY - 1)
@@ -272,3 +279,66 @@ def search_write(words, mm, slot, flags, address, error):
     words[at + 4] = load_relaxed(words, ask + 4)
     words[at + 5] = error
     store_release(words, slot + TRACE_TAIL, tail + U2, "T1")  # pairs with T2 (rings_look)
+
+
+# -- the reader of the rings ---------------------------------------------------------------
+
+
+@kernel
+def rings_look(words, marks):
+    """Note how far each ring is written and read; return how many hold records.
+
+    marks  uint64[2, SLOTS_MAX]: MARK_TAIL, MARK_HEAD
+    """
+    filled = 0
+    for number in range(SLOTS_MAX):
+        slot = SLOTS + number * SLOT_WORDS
+        tail = load_acquire(words, slot + TRACE_TAIL, "T2")  # pairs with T1 (event_write)
+        marks[MARK_TAIL, number] = tail
+        marks[MARK_HEAD, number] = load_relaxed(words, slot + TRACE_HEAD)
+        if marks[MARK_HEAD, number] != tail:
+            filled += 1
+    return filled
+
+
+@kernel
+def ring_take(words, slot, head, count, out):
+    """Copy `count` records of one ring, from number `head` on, to the rows of `out`."""
+    for row in range(count):
+        at = record_at(slot, head + np.uint64(row))
+        for word in range(EVENT_WORDS):
+            out[row, word] = words[at + word]
+        out[row, EVENT_WORDS] = np.uint64(slot)
+
+
+@kernel
+def ring_share(words, slot, head, tail, share):
+    """Return how many records to take of a ring: `share` at most, and no half of a search."""
+    count = min(np.int64(tail - head), share)
+    last = record_at(slot, head + np.uint64(count) - U1)
+    return count - 1 if words[last + 3] & KINDS == SEARCH else count
+
+
+@driver
+def trace_take(words, marks, out):
+    """Move records of all rings to `out`, as many of each as there is room for.
+
+    marks   uint64[2, SLOTS_MAX], filled: how far each ring was written when this began, and how
+            far it is read now
+    out     uint64[:, COLUMNS], SHARE_MIN rows for each slot or more
+    return  rows filled: the records of one ring together, in their order
+    """
+    words = borrowed(words)
+    filled = rings_look(words, marks)
+    row = 0
+    for number in range(SLOTS_MAX):
+        head, tail = marks[MARK_HEAD, number], marks[MARK_TAIL, number]
+        if head != tail:
+            slot = SLOTS + number * SLOT_WORDS
+            count = ring_share(words, slot, head, tail, out.shape[0] // filled)
+            ring_take(words, slot, head, count, out[row:])
+            row += count
+            marks[MARK_HEAD, number] = head + np.uint64(count)
+            head = marks[MARK_HEAD, number]
+            store_release(words, slot + TRACE_HEAD, head, "T3")  # pairs with T4 (event_room)
+    return row

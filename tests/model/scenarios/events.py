@@ -16,9 +16,16 @@ from stressd_kernels.layout import (
     TREE_LOCK,
 )
 from stressd_kernels.lock import OK, lock_give, lock_take
-from stressd_kernels.mm.drain import COLUMNS, SHARE_MIN, trace_take
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID
-from stressd_kernels.mm.trace import EVENT_SZERO, TRACE_STAMPS, trace_begin, trace_szero
+from stressd_kernels.mm.trace import (
+    COLUMNS,
+    EVENT_SZERO,
+    SHARE_MIN,
+    TRACE_STAMPS,
+    trace_begin,
+    trace_szero,
+    trace_take,
+)
 from stressd_kernels.worker import (
     EVENT_WORDS,
     TRACE_CAPACITY,
