@@ -21,9 +21,9 @@ that compares the generation with word 0 of the record knows whether it was free
 
 import numpy as np
 
-from stressd_kernels.arena import leaf_take
+from stressd_kernels.arena import NODES_TAKEN, cache_put, leaf_take
 from stressd_kernels.door import kernel, kernel_inline
-from stressd_kernels.layout import CHAIN_NEXT, LEAF_WORDS, U0
+from stressd_kernels.layout import CHAIN_NEXT, LEAF_WORDS, U0, U1
 from stressd_kernels.refs import GENERATION_MASK, LEAF_BIT, NODE_MASK, REF_BIT
 
 VMA_START = 1  # first byte
@@ -94,3 +94,10 @@ def vma_copy(words, slot, record):
     for word in range(1, LEAF_WORDS):
         words[copy + word] = words[record + word]
     return copy
+
+
+@kernel
+def vma_give(words, slot, record):
+    """Give back a private record that was never published: nobody can have seen it."""
+    words[slot + NODES_TAKEN] -= U1
+    cache_put(words, slot, record, 0)

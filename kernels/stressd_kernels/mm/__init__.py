@@ -11,6 +11,8 @@ report    a finding as text
 fault     touching memory                    anon      what the first write leaves
 stack     what grows when it is touched
 trace     every store, for others to read    drain    taking events out of the rings
+trace     every store, for others to read
+merge     when neighbours become one VMA       modify    what a change of a part does
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording
@@ -32,6 +34,7 @@ from stressd_kernels.mm import (
     unmap,
     validate,
 )
+from stressd_kernels.mm import frame, merge, modify, snapshot, track, unmap
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
@@ -53,6 +56,8 @@ CALLS: Mapping[Call, Entry] = {
     Call.MUNMAP_HELD: unmap.munmap_held,
     Call.GROW: stack.grow,
     Call.POPULATE_HELD: fault.populate_held,
+    Call.MERGE_NEW: merge.merge_new,
+    Call.MODIFY: modify.modify,
 }
 
 # What every call that changes something uses, and what each uses besides.
@@ -65,6 +70,8 @@ STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.RECORD_STORE: (Call.LINK, Call.DETACH, Call.RESIZE, Call.SWALLOW),
     Call.RECORD_ERASE: (Call.LINK, Call.DETACH, Call.RESIZE),
     Call.MUNMAP_HELD: (Call.SPLIT, Call.DETACH),
+    Call.MERGE_NEW: (Call.RESIZE, Call.SWALLOW),
+    Call.MODIFY: (Call.RESIZE, Call.SWALLOW, Call.SPLIT),
     Call.SPLIT: (Call.RESIZE, Call.LINK),
     Call.GROW: (Call.RESIZE,),
 }

@@ -104,7 +104,7 @@ class Call(IntEnum):
     SEARCH_HELD = 70  # as SEARCH
     PLACE_HELD = 71  # get_unmapped_area
     MUNMAP_HELD = 72  # start, end
-    MERGE_NEW = 73  # MM_PART: join a free range with its neighbours; MM_FOUND
+    MERGE_NEW = 73  # 1: left only; MM_PART: join a free range with its neighbours; MM_FOUND
     MODIFY = 74  # record, start, end; MM_PART: change a part of it; MM_FOUND
     MMAP_HELD = 75
     SPLIT = 76  # record, address: the lower part; MM_FOUND the upper one

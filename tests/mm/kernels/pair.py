@@ -1,0 +1,195 @@
+"""Two address spaces that are made to do the same: the rules in plain Python, and the kernels.
+
+Each call of `Pair` is made on both; the answers, or the errors, must be the same, and so must be
+all VMAs afterwards: range, flags, file, pgoff, anon, chain, policy, name. Identities (of anons, of
+files that an address space makes for itself) are compared as equal or different.
+
+A new kind of call is one method: what the rules do, what the kernels do.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from stressd_kernels import AddressSpace as Real
+from stressd_kernels import Arena
+from stressd_kernels.address_space import CannotKnow as RealCannotKnow
+from stressd_kernels.address_space import File as RealFile
+from stressd_kernels.address_space import Vma as RealVma
+from stressd_kernels.mm import words
+from stressd_kernels.spaces import Limits as RealLimits
+from stressd_kernels.spaces import Settings
+from tests.mm.kernels.steps import plant
+from tests.mm.spec.change import mmap, munmap
+from tests.mm.spec.space import AddressSpace, Anon, File, Vma
+from tests.mm.spec.words import CannotKnow, Failed, Vm
+
+POLICIES = (None, object(), object())  # the kernels know them by number
+NAMES = (None, "one", "two")
+KINDS = (  # of a file: what the rules call it, what the kernels do
+    ("readable", words.FILE_READABLE),
+    ("writable", words.FILE_WRITABLE),
+    ("huge_aligned", words.FILE_HUGE_ALIGNED),
+    ("shmem", words.FILE_SHMEM),
+    ("zero", words.FILE_ZERO),
+    ("hugetlb", words.FILE_HUGETLB),
+    ("special", words.FILE_SPECIAL),
+    ("closes", words.FILE_CLOSES),
+)
+FLAGS = {flag: int(getattr(words, f"VM_{flag.name}")) for flag in Vm if flag}
+
+Spec = Callable[[AddressSpace], object]
+Kernels = Callable[[Real], object]
+
+
+def flags_word(flags: Vm) -> int:
+    """Return the VM_* word of the rules' flags."""
+    return sum(word for flag, word in FLAGS.items() if flags & flag)
+
+
+def kind_word(file: File) -> int:
+    """Return the FILE_* bits of a file."""
+    return sum(int(bit) for name, bit in KINDS if getattr(file, name))
+
+
+def settings_of(mm: AddressSpace, stage: str, validate: int = 1) -> Settings:
+    """Return how the kernels' address space begins, to be like that of the rules."""
+    return Settings(
+        stage=stage,
+        validate=validate,
+        mmap_base=mm.mmap_base,
+        legacy_base=mm.legacy_base,
+        topdown=mm.topdown,
+        start_brk=mm.start_brk,
+        brk=mm.brk,
+        huge_pages=mm.huge_pages,
+        limits=RealLimits(**vars(mm.limits)),
+    )
+
+
+class Pair:
+    """One address space twice; both are changed through this alone."""
+
+    def __init__(
+        self, spec: AddressSpace, stage: str = "all", arena: Arena | None = None, validate: int = 1
+    ) -> None:
+        """Begin as `spec` is."""
+        self.spec = spec
+        self.real = Real(settings_of(spec, stage, validate), arena=arena)
+        self.history: list[str] = []
+        self._files: dict[File, RealFile] = {}
+        self._anons: dict[Anon, int] = {}
+        for vma in spec.vmas:
+            self._place(vma)
+        self.compare()
+
+    # -- calls -------------------------------------------------------------------------------
+
+    def mmap(
+        self,
+        address: int,
+        length: int,
+        prot: int,
+        flags: int,
+        file: File | None = None,
+        offset: int = 0,
+    ) -> object:
+        """Map in both; what is locked or populated is touched."""
+        return self.both(
+            f"mmap {address:#x} {length:#x} {prot} {flags:#x} {file} {offset:#x}",
+            lambda mm: mmap(mm, address, length, prot, flags, file, offset),
+            lambda mm: mm.mmap(address, length, prot, flags, self.file(file), offset),
+        )
+
+    def munmap(self, address: int, length: int) -> object:
+        """Unmap in both."""
+        return self.both(
+            f"munmap {address:#x} {length:#x}",
+            lambda mm: munmap(mm, address, length),
+            lambda mm: mm.munmap(address, length),
+        )
+
+    # -- both --------------------------------------------------------------------------------
+
+    def both(self, what: str, spec: Spec, kernels: Kernels) -> object:
+        """Make a call on both; return the answer, or the name of the error."""
+        self.history.append(what)
+        expected, answer = _asked(spec, self.spec), _asked(kernels, self.real)
+        assert answer == expected, f"{what}: {answer} and not {expected}\n{self.show()}"
+        self.compare()
+        return answer
+
+    def compare(self) -> None:
+        """Require the same VMAs in both."""
+        anons: dict[Anon, int] = {}
+        files: dict[File, int] = {}
+        real = self.real.maps()
+        assert len(real) == len(self.spec.vmas), self.show()
+        for vma, found in zip(self.spec.vmas, real, strict=True):
+            assert found[:3] == (vma.start, vma.end, flags_word(vma.flags)), self.show()
+            word = 0 if vma.file is None else files.setdefault(vma.file, found.file)
+            kind = 0 if vma.file is None else kind_word(vma.file)
+            assert (found.file, found.file & 0xFFFF) == (word, kind), self.show()
+            anon = 0 if vma.anon is None else anons.setdefault(vma.anon, found.anon)
+            assert (found.anon, found.chain) == (anon, vma.chain), self.show()
+            apart = POLICIES.index(vma.policy), NAMES.index(vma.name)
+            assert (found.pgoff, found.policy, found.name) == (vma.pgoff, *apart), self.show()
+        assert len({0, *anons.values()}) == len(anons) + 1, self.show()
+        assert len({0, *files.values()}) == len(files) + 1, self.show()
+        self._anons = anons
+
+    def show(self) -> str:
+        """Return both, and what led there."""
+        lines = [*self.history[-20:], "the rules:", *map(_spec_line, self.spec.vmas)]
+        return "\n".join([*lines, "the kernels:", *map(_real_line, self.real.maps())])
+
+    # -- words -------------------------------------------------------------------------------
+
+    def file(self, file: File | None) -> RealFile | None:
+        """Return the kernels' file for one of the rules'."""
+        if file is None:
+            return None
+        if file not in self._files:
+            kinds = {name: getattr(file, name) for name, _ in KINDS}
+            self._files[file] = RealFile(file.path, **kinds)
+        return self._files[file]
+
+    def anon(self, anon: Anon) -> int:
+        """Return the kernels' number for an anon of the rules; one that nobody has is new."""
+        return self._anons.setdefault(anon, anon.number)
+
+    def _place(self, vma: Vma) -> None:
+        """Let there be a VMA in the kernels' address space."""
+        file = self.file(vma.file)
+        word = 0 if file is None else file.word
+        self.real.place(vma.start, vma.end, flags_word(vma.flags), word, vma.pgoff)
+        anon = 0 if vma.anon is None else self.anon(vma.anon)
+        apart = POLICIES.index(vma.policy), NAMES.index(vma.name)
+        plant(self.real, vma.start, anon, vma.chain, *apart)
+
+
+def _asked(call: Callable[[object], object], mm: object) -> object:
+    """Return the answer of a call, or the name of its error."""
+    try:
+        return call(mm)
+    except Failed as failed:
+        return failed.name
+    except (CannotKnow, RealCannotKnow):
+        return "CannotKnow"
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+
+
+def _spec_line(vma: Vma) -> str:
+    """Return a VMA of the rules as a line."""
+    anon = vma.anon.number if vma.anon else 0
+    tail = f"pgoff {vma.pgoff:#x} anon {anon} {vma.chain} {POLICIES.index(vma.policy)} {vma.name}"
+    kind = "-" if vma.file is None else f"{kind_word(vma.file):#x}"
+    return f"  {vma.start:#x}-{vma.end:#x} {flags_word(vma.flags):#x} {kind} {tail}"
+
+
+def _real_line(vma: RealVma) -> str:
+    """Return a VMA of the kernels as a line."""
+    tail = f"pgoff {vma.pgoff:#x} anon {vma.anon} {vma.chain} {vma.policy} {vma.name}"
+    return f"  {vma.start:#x}-{vma.end:#x} {vma.flags:#x} {vma.file:#x} {tail}"

@@ -1,0 +1,122 @@
+"""Steps of calls from Python, and the trace that they leave.
+
+A step (a Call from RESERVE on) needs the lock and what a call reserves: it is made here inside a
+frame of its own. Nothing else may use the address space meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from stressd_kernels import AddressSpace
+from stressd_kernels.door import borrowed, driver
+from stressd_kernels.layout import HEADER_TRACE, U0
+from stressd_kernels.lock import OK
+from stressd_kernels.mm.calls import Call, mm_call
+from stressd_kernels.mm.frame import mm_begin, mm_end
+from stressd_kernels.mm.layout import ANSWER, MM_FOUND, MM_OFFSET, MM_PART
+from stressd_kernels.mm.lookup import maple_find
+from stressd_kernels.mm.trace import EVENT_KINDS, EVENT_STORE, EVENT_SZERO, TRACE_STAMPS, trace_take
+from stressd_kernels.mm.words import ERRNO
+from stressd_kernels.records import (
+    VMA_ANON,
+    VMA_CHAIN,
+    VMA_FLAGS,
+    VMA_NAME,
+    VMA_POLICY,
+    vma_copy,
+    vma_take,
+)
+from stressd_kernels.spaces import offer_calls
+from stressd_kernels.worker import EVENT_WORDS
+
+CHANGED = (VMA_FLAGS, VMA_ANON, VMA_CHAIN, VMA_POLICY, VMA_NAME)  # words that are changed in place
+
+
+@driver
+def framed(words, mm, slot, call, numbers, part, source):  # type: ignore[no-untyped-def]
+    """Make a step in a frame of its own.
+
+    part    uint64[:], words 1 .. 12 of the record in MM_PART; empty for none
+    source  record that it is a copy of otherwise, or 0
+    """
+    words = borrowed(words)
+    status = mm_begin(words, mm, slot)
+    if status != OK:
+        return status
+    if part.shape[0] > 0:
+        record = vma_copy(words, slot, source) if source != 0 else vma_take(words, slot)
+        for word in range(part.shape[0]):
+            words[record + 1 + word] = part[word]
+        words[slot + MM_PART] = np.uint64(record)
+    status = mm_call(
+        words, call, mm, slot, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    )
+    return mm_end(words, mm, slot, status)
+
+
+@driver
+def record_of(words, mm, slot, address):  # type: ignore[no-untyped-def]
+    """Return the record of the first VMA that ends above `address`, 0 for none."""
+    return maple_find(borrowed(words), mm, slot, address)
+
+
+@driver
+def scribble(words, record, flags, anon, chain, policy, name):  # type: ignore[no-untyped-def]
+    """Write what may change in place."""
+    words = borrowed(words)
+    words[record + VMA_FLAGS] = flags
+    words[record + VMA_ANON] = anon
+    words[record + VMA_CHAIN] = chain
+    words[record + VMA_POLICY] = policy
+    words[record + VMA_NAME] = name
+    return U0
+
+
+def record_at(mm: AddressSpace, address: int) -> int:
+    """Return the word index of the record of the first VMA that ends above `address`."""
+    with mm.arena.seated() as slot:
+        return int(record_of(mm.words, mm.mm, slot, np.uint64(address)))
+
+
+def plant(mm: AddressSpace, address: int, anon: int, chain: int, policy: int, name: int) -> None:
+    """Give a VMA what only other calls could have given it."""
+    record = record_at(mm, address)
+    flags = mm.words[record + VMA_FLAGS]
+    scribble(mm.words, record, flags, *map(np.uint64, (anon, chain, policy, name)))
+
+
+def step(
+    mm: AddressSpace, call: Call, *numbers: int, part: list[int] | None = None, offset: int = 0
+) -> tuple[int, int, int]:
+    """Make a step; return its status (errno or 0), MM_FOUND and the answer."""
+    offer_calls(mm.arena, (call,))
+    words = mm.words
+    five = np.array([*numbers, *[0] * (5 - len(numbers))], np.uint64)
+    fields = np.array(part or [], np.uint64)
+    with mm.arena.seated() as slot:
+        words[slot + MM_OFFSET] = offset
+        status = int(framed(words, mm.mm, slot, int(call), five, fields, 0))
+        found, answer = int(words[slot + MM_FOUND]), int(words[slot + ANSWER])
+    assert status == 0 or status & int(ERRNO), mm.report() or status
+    return status & ~int(ERRNO), found, answer
+
+
+@contextmanager
+def traced(mm: AddressSpace) -> Iterator[list[tuple[str, int, int]]]:
+    """Collect what is stored and erased: ("STORE" or "SNULL", start, end)."""
+    seen: list[tuple[str, int, int]] = []
+    out = np.zeros((256, EVENT_WORDS + 1), np.uint64)
+    mm.words[HEADER_TRACE] = TRACE_STAMPS
+    try:
+        yield seen
+    finally:
+        mm.words[HEADER_TRACE] = 0
+        rows, _ = trace_take(mm.words, 0, out)
+        kinds = {EVENT_STORE: "STORE", EVENT_SZERO: "SNULL"}
+        for row in out[:rows].tolist():
+            if kind := kinds.get(row[3] & EVENT_KINDS):
+                seen.append((kind, row[3] & -4096, row[4] + 1))
