@@ -27,22 +27,20 @@ from typing import NamedTuple
 import numpy as np
 
 from stressd_kernels.calls import BACKLOG_PAUSE_S, five, invoke
-from stressd_kernels.door import borrowed, driver, load_relaxed
+from stressd_kernels.door import borrowed, driver, entry_call, load_relaxed
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import (
     LEAF_WORDS,
-    RESULT_VALUE,
-    UMAX,
+    U0,
 )
 from stressd_kernels.library import default_arena
-from stressd_kernels.maple.search import tree_find
+from stressd_kernels.lock import OK
 from stressd_kernels.memory import SLOTS_TAKEN, Arena
 from stressd_kernels.mm import CALLS
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.mm.layout import (
     ANSWER,
     MM_OFFSET,
-    MM_TREE,
 )
 from stressd_kernels.mm.report import finding_report
 from stressd_kernels.mm.words import (
@@ -83,6 +81,10 @@ class Broken(RuntimeError):
 
 class CannotKnow(Exception):
     """The kernel draws a random number here (MAP_32BIT): no model can tell its answer."""
+
+
+class Overtaken(Exception):
+    """Changes overtook a search without the lock too often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +240,20 @@ class AddressSpace:
     def fork(self) -> AddressSpace:
         """Return a copy, as a child has it."""
         child = AddressSpace(self.settings, arena=self.arena, alive=False)
-        self._call(Call.FORK, child.mm)
+        self.fork_into(child)
         return child
+
+    def fork_into(self, child: AddressSpace) -> None:
+        """Make `child`, in which nothing lives, a copy; BlockingIOError if something does."""
+        self._call(Call.FORK, child.mm)
+
+    def execute(self, arguments: int = 4096) -> None:
+        """Begin a new program, with so many bytes of arguments, where nothing lives."""
+        self._call(Call.EXEC, arguments)
+
+    def move_stack(self, end: int) -> None:
+        """Move the stack of a new program to where it is to end, and let it grow."""
+        self._call(Call.MOVE_STACK, end)
 
     def exit(self) -> None:
         """Unmap everything: the address space ends. Calls then raise ProcessLookupError."""
@@ -249,13 +263,47 @@ class AddressSpace:
 
     def find_vma(self, address: int) -> Vma | None:
         """Return the first VMA that ends above `address`; it may begin above it, too."""
-        return self._vma(UMAX, address)
+        return self._vma(Call.FIND_VMA, address)
+
+    def find_vma_prev(self, address: int) -> Vma | None:
+        """Return the VMA before find_vma(address); the last of all if that finds none."""
+        return self._vma(Call.FIND_PREV, address)
+
+    def find_vma_intersection(self, start: int, end: int) -> Vma | None:
+        """Return the first VMA that has an address in [start, end)."""
+        return self._vma(Call.FIND_WITHIN, start, end)
+
+    def vma_lookup(self, address: int) -> Vma | None:
+        """Return the VMA that holds `address`."""
+        return self._vma(Call.LOOKUP, address)
+
+    def find_exact_vma(self, start: int, end: int) -> Vma | None:
+        """Return the VMA that is exactly [start, end)."""
+        return self._vma(Call.FIND_EXACT, start, end)
+
+    def count_pages(self, start: int, end: int) -> int:
+        """Return how many pages of [start, end) are mapped."""
+        return self._call(Call.COUNT_PAGES, start, end)
+
+    def unmapped_area(
+        self, length: int, low: int, high: int, mask: int = 0, offset: int = 0, *, topdown: bool
+    ) -> int:
+        """Return where `length` bytes fit in [low, high), clear of guard gaps, or ENOMEM.
+
+        mask, offset   the start is `offset` modulo mask + 1, and mask bytes more must be free
+
+        Without the lock; with it, when changes overtake the search.
+        """
+        asked = length, low, high, mask, offset
+        try:
+            return self._call(Call.LOOK, *asked, offset=int(topdown))
+        except Overtaken:
+            return self._call(Call.SEARCH, *asked, offset=int(topdown))
 
     def maps(self) -> list[Vma]:
-        """Return all VMAs, ascending: each as it was at one moment, all of them if nothing
-        changes meanwhile."""
+        """Return all VMAs, ascending: each as it was at one moment of the call."""
         found, at = [], 0
-        while (vma := self._vma(UMAX, at)) is not None:
+        while (vma := self.find_vma(at)) is not None:
             found.append(vma)
             at = vma.end
         return found
@@ -300,6 +348,8 @@ class AddressSpace:
             raise CannotKnow
         if status == Status.ARENA_FULL:
             raise MemoryError("the arena is full")
+        if status == Status.RETRY:
+            raise Overtaken
         if status == Status.BROKEN:
             raise Broken(self.report())
         raise RuntimeError(f"{call.name.lower()}: {Status(status).name}")
@@ -308,26 +358,28 @@ class AddressSpace:
         """Return what was found wrong, with both answers and dumps of everything, or nothing."""
         return finding_report(self.words, self.mm)
 
-    def _vma(self, last: int, address: int) -> Vma | None:
-        """Return the first VMA that ends above `address` and begins at or before `last`."""
+    def _vma(self, call: Call, a: int, b: int = 0) -> Vma | None:
+        """Make a call that answers with a VMA, and copy its record while it is pinned."""
+        offer_calls(self.arena, (call,))
         fields = np.zeros(LEAF_WORDS, np.uint64)
+        question = np.uint64(CALLS[call].address), self.mm
         with self.arena.seated() as slot:
-            tree = self.words[self.mm + MM_TREE]
-            numbers = np.uint64(address), np.uint64(last)
-            if not vma_read(self.words, int(tree), slot, *numbers, fields):
-                return None
+            status = vma_read(self.words, *question, slot, np.uint64(a), np.uint64(b), fields)
+        if status == Status.NOT_FOUND:
+            return None
+        self._raise(call, int(status))
         return Vma(*(int(fields[field]) for field in FIELDS))
 
 
 @driver
-def vma_read(words, tree, slot, address, last, fields):  # type: ignore[no-untyped-def]
-    """Copy the record of the first VMA that ends above `address`; False if there is none."""
+def vma_read(words, address, mm, slot, a, b, fields):  # type: ignore[no-untyped-def]
+    """Call a look-up and copy the record that it finds, all within one pin; its Status."""
     words = borrowed(words)
     epoch_pin(words, slot)
-    found = tree_find(words, tree, slot, address, last) == np.uint64(Status.OK)
-    if found:
-        record = vma_of(words[slot + RESULT_VALUE])
+    status = entry_call(words, address, mm, slot, a, b, U0, U0, U0)
+    if status == OK:
+        record = vma_of(words[slot + ANSWER])
         for word in range(LEAF_WORDS):
             fields[word] = load_relaxed(words, record + word)
     epoch_unpin(words, slot)
-    return found
+    return status

@@ -51,7 +51,6 @@ FAULT = 3 * LINE_WORDS  # the seeded fault that is switched on, 0 for none
 CHECKS = 5 * LINE_WORDS  # checking builds: assertions that failed, see checks.py
 CONTROL = 4 * LINE_WORDS  # 0: run; 1: stop. Every wait polls it
 MM_ENTRIES_AT = 40 * LINE_WORDS  # addresses of the address spaces' entries, by mm Call: 8 lines
-MM_IDS = 48 * LINE_WORDS  # address spaces begun so far
 MAGIC = 0x5354524553534431  # "STRESSD1"
 LAYOUT_VERSION = 1
 
@@ -110,6 +109,8 @@ SLOT_READY = SLOT_INNER_CACHE + (1 << 11)  # expired references on their way to 
 CACHE_MAX = 1 << 11
 READY_MAX = 1 << 11
 SLOT_WORKER = 1 << 14  # from here to SLOT_LIMBO: the worker's own words, see worker blocks
+SLOT_ROWS = 3 << 18  # rows of a bulk build, three words each: of a fork
+ROWS_MAX = ((1 << 20) - SLOT_ROWS) // 3
 SLOT_LIMBO = 1 << 20
 LIMBO_MAX = 1 << 18
 SLOT_STAMPS = SLOT_LIMBO + LIMBO_MAX
@@ -124,7 +125,7 @@ CHAIN_NEXT = 22  # word of a record: the next of a chain that was retired as one
 ARENA_WORDS_MAX = 1 << 33  # 64 GiB
 
 assert SPARE_NODE + INNER_WORDS <= MM_ENTRIES_AT
-assert MM_IDS + LINE_WORDS <= TREES
+assert MM_ENTRIES_AT + 8 * LINE_WORDS <= TREES
 assert MMS + TREES_MAX * MM_WORDS <= SLOTS, "address spaces run into the slots"
 assert SLOT_READY + READY_MAX <= SLOT_WORKER < SLOT_LIMBO
 assert SLOT_STAMPS + LIMBO_MAX <= SLOT_WORDS, "the limbo does not fit its slot"

@@ -36,7 +36,7 @@ from stressd_kernels.door import (
     sched_yield,
     store_release,
 )
-from stressd_kernels.layout import CONTROL, U0
+from stressd_kernels.layout import CONTROL, TREE_LOCK, U0
 from stressd_kernels.status import Status
 
 FREE = np.uint64(0)
@@ -93,3 +93,22 @@ def lock_give(words, at):
 def lock_break(words, at):
     """Mark the lock BROKEN for good: what it guards is not known to be whole any more."""
     store_release(words, at, BROKEN, "W3")  # pairs with W4 (lock_wait)
+
+
+@kernel
+def locks_take(words, source, tree):
+    """Take the locks of two different trees, the first block's first; OK, BROKEN or STOPPED."""
+    status = lock_take(words, min(source, tree) + TREE_LOCK)
+    if status != OK:
+        return status
+    status = lock_take(words, max(source, tree) + TREE_LOCK)
+    if status != OK:
+        lock_give(words, min(source, tree) + TREE_LOCK)
+    return status
+
+
+@kernel
+def locks_give(words, source, tree):
+    """Give back what `locks_take` took."""
+    lock_give(words, source + TREE_LOCK)
+    lock_give(words, tree + TREE_LOCK)

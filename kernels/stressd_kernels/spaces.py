@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from stressd_kernels.layout import (
     MM_ENTRIES_AT,
-    MM_IDS,
     MM_WORDS,
     MMS,
     TREE_ID,
+    TREES_MAX,
     UMAX,
 )
 from stressd_kernels.maple import STRUCTURE
@@ -114,7 +112,7 @@ def open_mm(arena: Arena, settings: Settings, *, alive: bool = True) -> int:
 
     alive  False: the block waits for a fork
 
-    RuntimeError when no tree is left. One thread at a time: `MM_IDS` is counted here.
+    RuntimeError when no tree is left.
     """
     words = arena.words
     tree = arena.open_tree(gaps=True)
@@ -128,14 +126,13 @@ def open_mm(arena: Arena, settings: Settings, *, alive: bool = True) -> int:
 def begin_mm(arena: Arena, mm: int, settings: Settings, *, alive: bool = True) -> None:
     """Let an empty address space begin in a block where the last one has ended."""
     words = arena.words
-    tree, sequence = int(words[mm + MM_TREE]), words[mm + MM_SEQUENCE]
+    tree, sequence, before = (int(words[mm + at]) for at in (MM_TREE, MM_SEQUENCE, MM_ID))
     words[mm : mm + MM_WORDS] = 0
     for offset, word in settings.words().items():
         words[mm + offset] = word
     words[mm + MM_TREE] = tree
-    words[mm + MM_SEQUENCE] = sequence + np.uint64(1)  # caches may hold records of the last one
-    words[MM_IDS] += np.uint64(1)
-    words[mm + MM_ID] = words[MM_IDS]
+    words[mm + MM_SEQUENCE] = sequence + 1  # caches may hold records of the last one
+    words[mm + MM_ID] = before + TREES_MAX if before else int(words[tree + TREE_ID]) + 1
     words[mm + MM_STATE] = MM_ALIVE if alive else MM_NONE
 
 

@@ -23,7 +23,7 @@ crash leaves behind what each thread was doing, at no cost beyond writing the ar
 
 from stressd_kernels.builds import MODEL
 from stressd_kernels.histogram import BUCKETS
-from stressd_kernels.layout import LINE_WORDS, SLOT_LIMBO, SLOT_WORKER, SLOTS_MAX, WORD_BYTES
+from stressd_kernels.layout import LINE_WORDS, SLOT_ROWS, SLOT_WORKER, SLOTS_MAX, WORD_BYTES
 
 # -- mix ---------------------------------------------------------------------------------
 OPS_MAX = 32
@@ -159,6 +159,6 @@ assert LOCK_HOLDS + BUCKETS <= RING
 assert RING * WORD_BYTES % (1 << 16) == 0, "a file is mapped over the ring: whole pages"
 assert MODEL or RING_WORDS * WORD_BYTES % (1 << 16) == 0
 assert TRACE % LINE_WORDS == 0
-assert TRACE_RECORDS + TRACE_CAPACITY * EVENT_WORDS <= SLOT_LIMBO, "words run into the limbo"
+assert TRACE_RECORDS + TRACE_CAPACITY * EVENT_WORDS <= SLOT_ROWS, "words run into the rows"
 assert TRACE_CAPACITY & (TRACE_CAPACITY - 1) == 0
 assert RING_CAPACITY & (RING_CAPACITY - 1) == 0

@@ -33,7 +33,6 @@ from stressd_kernels.layout import (
     TREE_HEIGHT,
     TREE_INNERS,
     TREE_LEAVES,
-    TREE_LOCK,
     TREE_ROOT,
     TREE_VERSION,
     U0,
@@ -41,7 +40,7 @@ from stressd_kernels.layout import (
     UMAX,
 )
 from stressd_kernels.limbo import READY_COUNT, limbo_count
-from stressd_kernels.lock import OK, lock_give, lock_take
+from stressd_kernels.lock import OK
 from stressd_kernels.maple.node import GAP_FIRST, HEIGHT_MAX, PIVOT_FIRST, SLOT_FIRST, SLOTS
 from stressd_kernels.maple.publish import publish
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, SUBTREE_BIT
@@ -59,25 +58,6 @@ MADE = SLOT_SCRATCH + 8  # nodes
 PIVOTS = 15
 
 assert HEIGHT_MAX <= 16, "a path has room for 16 levels"
-
-
-@kernel
-def locks_take(words, source, tree):
-    """Take the locks of two different trees, the first block's first; OK, BROKEN or STOPPED."""
-    status = lock_take(words, min(source, tree) + TREE_LOCK)
-    if status != OK:
-        return status
-    status = lock_take(words, max(source, tree) + TREE_LOCK)
-    if status != OK:
-        lock_give(words, min(source, tree) + TREE_LOCK)
-    return status
-
-
-@kernel
-def locks_give(words, source, tree):
-    """Give back what `locks_take` took."""
-    lock_give(words, source + TREE_LOCK)
-    lock_give(words, tree + TREE_LOCK)
 
 
 @kernel

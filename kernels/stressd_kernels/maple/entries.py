@@ -41,11 +41,11 @@ from stressd_kernels.limbo import (
     limbo_room,
     limbo_squeeze,
 )
-from stressd_kernels.lock import OK, lock_give, lock_take
+from stressd_kernels.lock import OK, lock_give, lock_take, locks_give, locks_take
 from stressd_kernels.maple.allocate import allocate_locked, cyclic_locked
 from stressd_kernels.maple.build import build_locked
 from stressd_kernels.maple.check import Invariant, check_from
-from stressd_kernels.maple.copy import copy_locked, locks_give, locks_take
+from stressd_kernels.maple.copy import copy_locked
 from stressd_kernels.maple.edit import erase_locked, store_locked
 from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
 from stressd_kernels.maple.publish import publish

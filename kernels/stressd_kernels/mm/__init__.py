@@ -13,6 +13,8 @@ stack     what grows when it is touched
 trace     every store, for others to read    drain    taking events out of the rings
 trace     every store, for others to read
 merge     when neighbours become one VMA       modify    what a change of a part does
+fork      a copy of it all                    exit, exec  how one ends, and begins
+readers   look-ups without the lock
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording
@@ -30,6 +32,13 @@ from stressd_kernels.mm import (
     recorded,
     snapshot,
     stack,
+    exec,
+    exit,
+    fork,
+    frame,
+    readers,
+    recorded,
+    snapshot,
     track,
     unmap,
     validate,
@@ -45,7 +54,18 @@ CALLS: Mapping[Call, Entry] = {
     Call.PLACE: snapshot.place,
     Call.RECORD_STORE: recorded.record_store,
     Call.RECORD_ERASE: recorded.record_erase,
+    Call.FORK: fork.fork,
+    Call.EXEC: exec.execute,
+    Call.MOVE_STACK: exec.move_stack,
+    Call.EXIT: exit.exit,
     Call.VALIDATE: validate.validate,
+    Call.FIND_VMA: readers.find,
+    Call.FIND_PREV: readers.find_prev,
+    Call.FIND_WITHIN: readers.find_within,
+    Call.LOOKUP: readers.lookup,
+    Call.FIND_EXACT: readers.find_exact,
+    Call.COUNT_PAGES: readers.count_pages,
+    Call.LOOK: readers.look,
     Call.RESERVE: frame.reserve,
     Call.LINK: track.link,
     Call.RESIZE: track.resize,
@@ -69,6 +89,8 @@ STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),
     Call.RECORD_STORE: (Call.LINK, Call.DETACH, Call.RESIZE, Call.SWALLOW),
     Call.RECORD_ERASE: (Call.LINK, Call.DETACH, Call.RESIZE),
+    Call.EXEC: (Call.LINK,),
+    Call.MOVE_STACK: (Call.RESIZE,),
     Call.MUNMAP_HELD: (Call.SPLIT, Call.DETACH),
     Call.MERGE_NEW: (Call.RESIZE, Call.SWALLOW),
     Call.MODIFY: (Call.RESIZE, Call.SWALLOW, Call.SPLIT),

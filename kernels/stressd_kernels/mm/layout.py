@@ -13,7 +13,7 @@ from stressd_kernels.layout import LINE_WORDS, MM_WORDS, RESULT_FIRST, RESULT_LA
 # -- line 0: read by anyone ----------------------------------------------------------------
 MM_TREE = 0  # word index of the block of its maple tree
 MM_STATE = 1  # MM_NONE, MM_ALIVE or MM_DYING
-MM_ID = 2  # identity: another one each time the block is used for a new address space
+MM_ID = 2  # identity: grows by TREES_MAX each time the block is used for another address space
 MM_STAGE = 3  # STAGE_* bits: which structures it has beside the maple tree
 MM_SEQUENCE = 4  # grows whenever a record leaves the tree: lookup caches of before are void
 

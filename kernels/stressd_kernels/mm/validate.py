@@ -23,8 +23,8 @@ from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
     RESULT_VALUE,
-    SLOT_LEAF_CACHE,
-    SLOT_SCRATCH,
+    ROWS_MAX,
+    SLOT_ROWS,
     TREE_LOCK,
     U0,
     U1,
@@ -123,7 +123,7 @@ SEEN_TOTAL = MM_SPARE + 1
 SEEN_DATA = MM_SPARE + 2
 SEEN_LOCKED = MM_SPARE + 3
 
-assert SLOT_SCRATCH + 3 * int(ROWS) <= SLOT_LEAF_CACHE
+assert ROWS <= ROWS_MAX, "one scan fits the rows of a slot"
 assert guard.VM_GROWSDOWN == VM_GROWSDOWN
 assert guard.VM_GROWSUP == VM_GROWSUP
 
@@ -239,7 +239,7 @@ def tally(words, slot, vma):
 def walk_up(words, mm, slot):
     """Walk upwards; return whether every structure ended where the maple tree did."""
     tree = np.int64(words[mm + MM_TREE])
-    out = slot + SLOT_SCRATCH
+    out = slot + SLOT_ROWS
     for word in range(4):
         words[slot + SEEN_COUNT + word] = U0
     before = NO_RECORD

@@ -15,7 +15,7 @@ the identity of the mm, and a number within it.
 import numpy as np
 
 from stressd_kernels.door import kernel_inline
-from stressd_kernels.layout import U1
+from stressd_kernels.layout import TREES_MAX, U0, U1
 from stressd_kernels.mm.layout import MM_ID, MM_NUMBERS
 from stressd_kernels.records import VMA_END, VMA_START
 
@@ -105,6 +105,13 @@ def identity(words, mm):
     number = words[mm + MM_NUMBERS] + U1
     words[mm + MM_NUMBERS] = number
     return words[mm + MM_ID] << IDENTITY_SHIFT | number
+
+
+@kernel_inline
+def identity_begin(words, mm):
+    """Give a block that another address space begins in its new MM_ID; the lock is held."""
+    words[mm + MM_ID] += np.uint64(TREES_MAX)
+    words[mm + MM_NUMBERS] = U0
 
 
 @kernel_inline

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from stressd_kernels.layout import TREE_LOCK
-from stressd_kernels.lock import OK, lock_give, lock_take
-from stressd_kernels.maple.copy import locks_take
+from stressd_kernels.lock import OK, lock_give, lock_take, locks_take
 from tests.model.mutant import Mutant
 from tests.model.scenarios.copy import Copy
 
