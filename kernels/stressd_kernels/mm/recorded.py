@@ -58,10 +58,11 @@ def pgoff_at(words, vma, address):
 
 
 @kernel
-def part_keep(words, mm, slot, vma, start):
-    """Let a copy of `vma` begin at `start`, where nothing is any more; it keeps the identity."""
+def part_keep(words, mm, slot, vma, start, end):
+    """Let a copy of `vma` be at [start, end), where nothing is any more; it keeps the identity."""
     upper = vma_copy(words, slot, vma)
     words[upper + VMA_START] = start
+    words[upper + VMA_END] = end
     words[upper + VMA_PGOFF] = pgoff_at(words, vma, start)
     track_link(words, mm, slot, upper)
 
@@ -81,7 +82,7 @@ def range_cut(words, mm, slot, start, end):
     if low < start:
         kept = track_resize(words, mm, slot, vma, (low, start, words[vma + VMA_PGOFF]), 0)
         if high > end:
-            part_keep(words, mm, slot, kept, end)
+            part_keep(words, mm, slot, kept, end, high)
         if high >= end:
             return NO_RECORD
         vma = find_vma(words, mm, slot, start)
