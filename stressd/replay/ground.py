@@ -135,7 +135,7 @@ class Ground:
         """End the space; return how often it was validated, and how many searches compared."""
         mm = self._mm(place)
         counted = int(self._words[mm + MM_VALIDATED]), int(self._words[mm + MM_COMPARED])
-        status = self._run(CALLS[Call.RECORD_ERASE], mm, 0, int(UMAX))
+        status = self._run(CALLS[Call.EXIT], mm)
         if status != Status.OK:
             raise _failure(status)
         self._spare.append(mm)

@@ -27,23 +27,21 @@ from collections.abc import Iterable, Mapping
 from stressd_kernels.door import Entry
 from stressd_kernels.mm import compare as compare  # of what searches find
 from stressd_kernels.mm import (
-    fault,
-    frame,
-    recorded,
-    snapshot,
-    stack,
     exec,
     exit,
+    fault,
     fork,
     frame,
+    merge,
+    modify,
     readers,
     recorded,
     snapshot,
+    stack,
     track,
     unmap,
     validate,
 )
-from stressd_kernels.mm import frame, merge, modify, snapshot, track, unmap
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
