@@ -259,6 +259,11 @@ class AddressSpace:
         """Unmap everything: the address space ends. Calls then raise ProcessLookupError."""
         self._call(Call.EXIT)
 
+    @property
+    def alive(self) -> bool:
+        """Whether a program lives in it: neither waiting for a fork or exec, nor ended."""
+        return int(self.words[self.mm + MM_STATE]) == MM_ALIVE
+
     # -- look-ups: no lock ---------------------------------------------------------------------
 
     def find_vma(self, address: int) -> Vma | None:

@@ -79,6 +79,7 @@ ANNOUNCE = TREES + TREES_MAX * TREE_WORDS
 # -- address spaces ----------------------------------------------------------------------
 MMS = ANNOUNCE + SLOTS_MAX * LINE_WORDS
 MM_WORDS = 4 * LINE_WORDS  # see mm/layout.py
+MM_COUNT = LINE_WORDS + 3  # VMAs: each has a record, a node of the arena
 
 # -- slots -------------------------------------------------------------------------------
 SLOTS = 1 << 20

@@ -53,6 +53,9 @@ from stressd_kernels.layout import (
     LEAF_WORDS,
     LIMBO_MAX,
     MAGIC,
+    MM_COUNT,
+    MM_WORDS,
+    MMS,
     POOL,
     SLOT_WORDS,
     SLOTS,
@@ -289,7 +292,7 @@ class Arena:
         retired, freed = total(NODES_RETIRED), total(NODES_FREED)
         return Accounting(
             carved=carved_leaves + carved_inners,
-            live=sum(int(words[t + TREE_LEAVES]) + int(words[t + TREE_INNERS]) for t in trees),
+            live=sum(_live(words, tree) for tree in trees),
             limbo=retired - freed,
             cached=total(LEAF_CACHED) + total(INNER_CACHED),
             free=int(words[ARENA_LEAF_FREE]) + int(words[ARENA_INNER_FREE]),
@@ -310,6 +313,12 @@ class Arena:
         inner = self.words[SLOTS + INNER_CACHED : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
         used = np.flatnonzero((taken != 0) | (retired != 0) | (cached != 0) | (inner != 0))
         return [SLOTS + int(number) * SLOT_WORDS for number in used]
+
+
+def _live(words: Words, tree: int) -> int:
+    """Return how many nodes a tree has, records of the address space beside it included."""
+    records = words[MMS + int(words[tree + TREE_ID]) * MM_WORDS + MM_COUNT]
+    return int(words[tree + TREE_LEAVES]) + int(words[tree + TREE_INNERS]) + int(records)
 
 
 def _reserve(words: int) -> Words:

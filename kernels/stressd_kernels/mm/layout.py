@@ -8,7 +8,14 @@
 The lock is that of the mm's maple tree. "Bytes" and "pages" are said at each word.
 """
 
-from stressd_kernels.layout import LINE_WORDS, MM_WORDS, RESULT_FIRST, RESULT_LAST, SLOT_MM
+from stressd_kernels.layout import (
+    LINE_WORDS,
+    MM_COUNT,
+    MM_WORDS,
+    RESULT_FIRST,
+    RESULT_LAST,
+    SLOT_MM,
+)
 
 # -- line 0: read by anyone ----------------------------------------------------------------
 MM_TREE = 0  # word index of the block of its maple tree
@@ -21,7 +28,7 @@ MM_SEQUENCE = 4  # grows whenever a record leaves the tree: lookup caches of bef
 MM_RB_ROOT = LINE_WORDS  # record, or 0
 MM_LIST_FIRST = LINE_WORDS + 1
 MM_LIST_LAST = LINE_WORDS + 2
-MM_COUNT = LINE_WORDS + 3  # VMAs (map_count)
+assert MM_COUNT == LINE_WORDS + 3  # VMAs (map_count), as in layout.py
 MM_TOTAL = LINE_WORDS + 4  # pages of all VMAs (total_vm)
 MM_DATA = LINE_WORDS + 5  # pages of private writable VMAs that are no stack (data_vm)
 MM_LOCKED = LINE_WORDS + 6  # pages of VMAs with VM_LOCKED (locked_vm)
