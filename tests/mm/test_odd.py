@@ -1,0 +1,91 @@
+"""The faults of the original, switched on one at a time: validation notices each of them.
+
+And the same scenario is silent without the fault: that pair is the proof. Rows that cannot be
+had here say why in `stressd_kernels/mm/odd.py`; ODD_2 is a fault of the report, in test_report.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from stressd_kernels import AddressSpace, Arena
+from stressd_kernels.address_space import Broken
+from stressd_kernels.layout import FAULT
+from stressd_kernels.mm.finding import Finding
+from stressd_kernels.mm.layout import MM_FINDING, STAGES
+from stressd_kernels.mm.odd import Odd
+from stressd_kernels.mm.words import PAGE, VM_GROWSUP
+from stressd_kernels.spaces import Settings
+
+PAGES = int(PAGE)
+BASE = 0x7000_0000_0000
+
+
+@contextmanager
+def faulty(space: AddressSpace, odd: Odd | None) -> Iterator[None]:
+    """Switch a fault on for as long as the block lasts; None: nothing."""
+    space.words[FAULT] = odd or 0
+    try:
+        yield
+    finally:
+        space.words[FAULT] = 0
+
+
+def found(space: AddressSpace) -> Finding:
+    """Return what has been found wrong."""
+    return Finding(int(space.words[space.mm + MM_FINDING]))
+
+
+def spaced(stage: str = "all", count: int = 8) -> AddressSpace:
+    """Return an address space of a few VMAs with holes between them, in an arena of its own."""
+    space = AddressSpace(Settings(stage=stage), arena=Arena(64 << 20))
+    for number in range(count):
+        start = BASE + number * 16 * PAGES
+        space.place(start, start + 4 * PAGES, 3)
+    return space
+
+
+@pytest.mark.parametrize("odd", [None, Odd.ODD_1])
+@pytest.mark.parametrize("stage", STAGES)
+def test_odd_1_what_the_tree_has_behind_the_last_vma(stage: str, odd: Odd | None) -> None:
+    """The walk upwards stops where the list ends, and sees nothing; the walk downwards does.
+
+    Without a list there is nothing to stop it, so the count of VMAs tells.
+    """
+    space = spaced(stage)
+    with faulty(space, odd), suppress(Broken):
+        space.munmap(BASE + 7 * 16 * PAGES, 4 * PAGES)
+    blind = {Finding.LIST_BACK} if stage in ("all", "no-rbtree") else {Finding.COUNT}
+    assert {found(space)} == (blind if odd else {Finding.NONE})
+
+
+@pytest.mark.parametrize("odd", [None, Odd.HALF_SPLIT])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_split_that_stores_one_half(stage: str, odd: Odd | None) -> None:
+    """The maple tree lacks a half that every other structure has."""
+    space = spaced(stage)
+    with faulty(space, odd), suppress(Broken):
+        space.munmap(BASE + 2 * PAGES, PAGES)
+    assert (found(space) != Finding.NONE) == (odd is not None)
+    if not odd:
+        assert len(space.maps()) == 9
+
+
+@pytest.mark.parametrize("odd", [None, Odd.ODD_7])
+@pytest.mark.parametrize("stage", STAGES)
+def test_odd_7_a_stack_that_grew_up(stage: str, odd: Odd | None) -> None:
+    """The maple tree still has the VMA of before, with its old range.
+
+    Where nothing else is kept, the counts tell: more pages than the tree has.
+    """
+    space = spaced(stage)
+    end = BASE + 8 * 16 * PAGES
+    space.place(end - PAGES, end, 3 | int(VM_GROWSUP))
+    with faulty(space, odd), suppress(Broken):
+        assert space.fault(end + PAGES, write=True)
+    assert (found(space) != Finding.NONE) == (odd is not None)
+    if not odd:
+        assert space.maps()[-1].end == end + 2 * PAGES
