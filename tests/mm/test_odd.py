@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import numpy as np
 import pytest
 
 from stressd_kernels import AddressSpace, Arena
 from stressd_kernels.address_space import Broken
-from stressd_kernels.layout import FAULT
+from stressd_kernels.layout import FAULT, HEADER_TRACE, SLOTS_MAX
 from stressd_kernels.mm.finding import Finding
 from stressd_kernels.mm.layout import MM_FINDING, STAGES
 from stressd_kernels.mm.odd import Odd
+from stressd_kernels.mm.trace import (
+    EVENT_EXIT,
+    EVENT_KINDS,
+    EVENT_SZERO,
+    TRACE_MONOTONIC,
+    trace_take,
+)
 from stressd_kernels.mm.words import PAGE, VM_GROWSUP
 from stressd_kernels.spaces import Settings
 
@@ -89,3 +97,30 @@ def test_odd_7_a_stack_that_grew_up(stage: str, odd: Odd | None) -> None:
     assert (found(space) != Finding.NONE) == (odd is not None)
     if not odd:
         assert space.maps()[-1].end == end + 2 * PAGES
+
+
+@pytest.mark.parametrize("odd", [None, Odd.FORK_SHARES])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_fork_that_shares_instead_of_copying(stage: str, odd: Odd | None) -> None:
+    """The child's tree names a VMA of its parent: it says itself whose it is."""
+    space = spaced(stage)
+    with faulty(space, odd):
+        if odd is None:
+            space.fork().validate()
+        else:
+            with pytest.raises(Broken):
+                space.fork().validate()
+    space.validate()
+
+
+@pytest.mark.parametrize("odd", [None, Odd.ODD_9])
+def test_odd_9_an_empty_address_space_that_ends(odd: Odd | None) -> None:
+    """It has no VMA left that could be wrong: its trace tells, which never ends."""
+    space = spaced(count=1)
+    space.words[HEADER_TRACE] = TRACE_MONOTONIC
+    space.munmap(BASE, 4 * PAGES)
+    with faulty(space, odd):
+        space.exit()
+    marks, rows = np.zeros((2, SLOTS_MAX), np.uint64), np.zeros((1 << 12, 7), np.uint64)
+    kinds = [int(row[3]) & EVENT_KINDS for row in rows[: trace_take(space.words, marks, rows)]]
+    assert kinds == ([EVENT_SZERO] if odd else [EVENT_SZERO, EVENT_EXIT])

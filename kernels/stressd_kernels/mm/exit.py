@@ -5,7 +5,7 @@ however many there are. Readers that came before keep what they found until they
 come after find nothing. The block is free then, for a fork or an exec.
 
 An address space without any VMA ends in the same way, with its event (the original returned
-before it: ODD-9).
+before it: ODD_9).
 
 Source: exit_mmap; FEATURES.md 1, S34.
 """
@@ -33,6 +33,7 @@ from stressd_kernels.mm.layout import (
     MM_TREE,
 )
 from stressd_kernels.mm.lookup import vma_first, vma_next
+from stressd_kernels.mm.odd import ODD_9, odd_is
 from stressd_kernels.mm.trace import trace_exit
 from stressd_kernels.records import NO_RECORD, vma_ref
 from stressd_kernels.refs import CHAIN_BIT
@@ -69,8 +70,9 @@ def space_end(words, mm, slot):
     """End the address space in `mm`; the lock is held, and there is room for two limbo entries."""
     first = records_chain(words, mm, slot)
     count = words[mm + MM_COUNT]
-    trace_exit(words, mm, slot)
-    structure_call(words, CLEAR_HELD, np.int64(words[mm + MM_TREE]), slot, U0, U0, U0, U0, U0)
+    if first != NO_RECORD or not odd_is(words, ODD_9):
+        trace_exit(words, mm, slot)
+        structure_call(words, CLEAR_HELD, np.int64(words[mm + MM_TREE]), slot, U0, U0, U0, U0, U0)
     space_forget(words, mm)
     store_relaxed(words, mm + MM_STATE, NONE)
     if first != NO_RECORD:

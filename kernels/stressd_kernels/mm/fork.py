@@ -42,6 +42,7 @@ from stressd_kernels.mm.layout import (
 )
 from stressd_kernels.mm.links import link_between
 from stressd_kernels.mm.lookup import vma_first, vma_next
+from stressd_kernels.mm.odd import FORK_SHARES, odd_is
 from stressd_kernels.mm.trace import trace_begin, trace_store
 from stressd_kernels.mm.words import (
     EAGAIN,
@@ -116,7 +117,8 @@ def records_fork(words, mm, child, slot):
                 return status, NO_RECORD, 0
             copy = vma_fork(words, child, slot, vma)
             words[copy + CHAIN_NEXT] = U0
-            row_write(words, slot, rows, copy)
+            shared = rows == 0 and odd_is(words, FORK_SHARES)
+            row_write(words, slot, rows, vma if shared else copy)
             if last == NO_RECORD:
                 first = copy
             else:
