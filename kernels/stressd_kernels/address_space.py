@@ -40,7 +40,9 @@ from stressd_kernels.mm import CALLS
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.mm.layout import (
     ANSWER,
+    MM_ALIVE,
     MM_OFFSET,
+    MM_STATE,
 )
 from stressd_kernels.mm.report import finding_report
 from stressd_kernels.mm.words import (
