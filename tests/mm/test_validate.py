@@ -12,6 +12,8 @@ from stressd_kernels import AddressSpace
 from stressd_kernels.address_space import Broken
 from stressd_kernels.calls import five, invoke
 from stressd_kernels.layout import RESULT_VALUE, SLOT_WORKER, TREE_ENTRIES_AT
+from stressd_kernels.mm import CALLS
+from stressd_kernels.mm.calls import Call
 from stressd_kernels.mm.finding import Finding
 from stressd_kernels.mm.layout import (
     MM_COUNT,
@@ -39,7 +41,7 @@ from stressd_kernels.records import (
     VMA_START,
 )
 from stressd_kernels.refs import GENERATION_ONE, NODE_MASK
-from stressd_kernels.spaces import Settings
+from stressd_kernels.spaces import Settings, offer_calls
 from stressd_kernels.verbs import Verb
 
 BASE = 0x10_0000
@@ -223,6 +225,30 @@ def test_a_range_off_a_page_is_named() -> None:
     mm.words[record + VMA_END] = end + 1
     store(mm, start, end, int(mm.words[record]) | record)
     assert finding(mm) == Finding.VMA_RANGE
+
+
+def link(mm: AddressSpace, start: int, end: int) -> None:
+    """Make the step that adds a record to every structure, outside of any call."""
+    offer_calls(mm.arena, (Call.LINK,))
+    with mm.arena.seated() as slot:
+        record = slot + SLOT_WORKER
+        mm.words[record + VMA_START], mm.words[record + VMA_END] = start, end
+        invoke(mm.words, CALLS[Call.LINK].address, mm.mm, slot, False, *five(record))
+
+
+@pytest.mark.parametrize("where", ["everywhere", "in the rb-tree", "in the maple tree"])
+def test_a_vma_that_is_linked_where_one_is(mm: AddressSpace, where: str) -> None:
+    """Each tree is asked, and the report says what is in the way."""
+    there = records(mm)[3]
+    if where == "in the rb-tree":
+        store_hole(mm, there)
+    elif where == "in the maple tree":
+        mm.words[mm.mm + MM_RB_ROOT] = 0
+    start, end = int(mm.words[there + VMA_START]), int(mm.words[there + VMA_END])
+    link(mm, start + int(PAGE), end + int(PAGE))
+    assert Finding(int(mm.words[mm.mm + MM_FINDING])) == Finding.OVERLAP
+    assert f"Found vma ending at {end - 1:#x}" in mm.report()
+    assert len(mm.maps()) == COUNT - (where == "in the rb-tree")
 
 
 def test_after_a_finding_nothing_changes_any_more(mm: AddressSpace) -> None:

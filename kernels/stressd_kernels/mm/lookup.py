@@ -99,8 +99,12 @@ def find_vma(words, mm, slot, address):
             vma = maple_find(words, mm, slot, address)
     if is_inline(words, mm):
         truth = maple_find(words, mm, slot, address)
-        if truth != vma:
-            finding_note(words, mm, FIND_VMA, (address, np.uint64(truth), np.uint64(vma)))
+        other = vma
+        if cached and has(words, mm, WITH_RBTREE):
+            other = rb_find(words, root_of(words, mm), address)
+        if truth != vma or truth != other:
+            wrong = vma if truth != vma else other
+            finding_note(words, mm, FIND_VMA, (address, np.uint64(truth), np.uint64(wrong)))
     if not cached and vma != NO_RECORD and has(words, mm, WITH_CACHE):
         cache_keep(words, mm, slot, address, vma)
     return vma

@@ -30,7 +30,7 @@ from stressd_kernels.mm.counts import count_add, count_take
 from stressd_kernels.mm.finding import OVERLAP, TREE_STORE, finding_note
 from stressd_kernels.mm.layout import MM_FOUND, MM_SEQUENCE, MM_TREE
 from stressd_kernels.mm.links import link_between, link_cut, link_out, link_replace
-from stressd_kernels.mm.lookup import WITH_RBTREE, has, maple_find, root_of, vma_next
+from stressd_kernels.mm.lookup import WITH_RBTREE, has, is_inline, maple_find, root_of, vma_next
 from stressd_kernels.mm.odd import HALF_SPLIT, odd_forgets_growth, odd_is, odd_leaves_tail
 from stressd_kernels.mm.trace import trace_store, trace_szero
 from stressd_kernels.mm.words import PAGE_SHIFT, identity
@@ -131,6 +131,19 @@ def track_detach(words, mm, slot, first, start, end):
 # -- what they do ------------------------------------------------------------------------------
 
 
+@kernel
+def is_taken(words, mm, above, vma):
+    """Say whether `above`, the first VMA that ends above where `vma` begins, is in its way.
+
+    That is a finding.
+    """
+    if above == NO_RECORD or words[above + VMA_START] >= words[vma + VMA_END]:
+        return False
+    details = (np.uint64(vma), np.uint64(above), words[above + VMA_START])
+    finding_note(words, mm, OVERLAP, details)
+    return True
+
+
 @entry
 def link(base, mm, slot, a, b, c, d, e):
     """LINK: add record a, where nothing is; b: 1 is HALF_SPLIT."""
@@ -140,8 +153,10 @@ def link(base, mm, slot, a, b, c, d, e):
         above = rb_find(words, root_of(words, mm), words[vma + VMA_START])
     else:
         above = maple_find(words, mm, slot, words[vma + VMA_START])
-    if above != NO_RECORD and words[above + VMA_START] < words[vma + VMA_END]:
-        finding_note(words, mm, OVERLAP, (a, np.uint64(above), words[above + VMA_START]))
+    overlaps = is_taken(words, mm, above, vma)
+    if is_inline(words, mm) and not overlaps:
+        overlaps = is_taken(words, mm, maple_find(words, mm, slot, words[vma + VMA_START]), vma)
+    if overlaps:
         return OK
     if b == U0:
         tree_store(words, mm, slot, vma)
