@@ -13,13 +13,21 @@ import numpy as np
 
 from stressd_kernels import AddressSpace
 from stressd_kernels.door import borrowed, driver
-from stressd_kernels.layout import HEADER_TRACE, U0
+from stressd_kernels.layout import HEADER_TRACE, SLOTS_MAX, U0
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import ANSWER, MM_FOUND, MM_OFFSET, MM_PART
 from stressd_kernels.mm.lookup import maple_find
-from stressd_kernels.mm.trace import EVENT_KINDS, EVENT_STORE, EVENT_SZERO, TRACE_STAMPS, trace_take
+from stressd_kernels.mm.trace import (
+    COLUMNS,
+    EVENT_KINDS,
+    EVENT_STORE,
+    EVENT_SZERO,
+    SHARE_MIN,
+    TRACE_STAMPS,
+    trace_take,
+)
 from stressd_kernels.mm.words import ERRNO
 from stressd_kernels.records import (
     VMA_ANON,
@@ -31,7 +39,6 @@ from stressd_kernels.records import (
     vma_take,
 )
 from stressd_kernels.spaces import offer_calls
-from stressd_kernels.worker import EVENT_WORDS
 
 CHANGED = (VMA_FLAGS, VMA_ANON, VMA_CHAIN, VMA_POLICY, VMA_NAME)  # words that are changed in place
 
@@ -109,13 +116,13 @@ def step(
 def traced(mm: AddressSpace) -> Iterator[list[tuple[str, int, int]]]:
     """Collect what is stored and erased: ("STORE" or "SNULL", start, end)."""
     seen: list[tuple[str, int, int]] = []
-    out = np.zeros((256, EVENT_WORDS + 1), np.uint64)
+    out = np.zeros((SHARE_MIN * SLOTS_MAX, COLUMNS), np.uint64)
     mm.words[HEADER_TRACE] = TRACE_STAMPS
     try:
         yield seen
     finally:
         mm.words[HEADER_TRACE] = 0
-        rows, _ = trace_take(mm.words, 0, out)
+        rows = trace_take(mm.words, np.zeros((2, SLOTS_MAX), np.uint64), out)
         kinds = {EVENT_STORE: "STORE", EVENT_SZERO: "SNULL"}
         for row in out[:rows].tolist():
             if kind := kinds.get(row[3] & EVENT_KINDS):
