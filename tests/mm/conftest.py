@@ -6,7 +6,7 @@ import pytest
 
 from tests.mm import enacted
 
-RULES = {"test_grow"}
+RULES = {"test_grow", "test_modify"}
 SPECIFICATION = "spec"
 
 

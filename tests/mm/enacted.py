@@ -17,15 +17,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from stressd_kernels import address_space as kernels
-from stressd_kernels.calls import five, invoke
-from stressd_kernels.layout import LEAF_WORDS, RESULT_VALUE, UMAX
-from stressd_kernels.mm import CALLS
+from stressd_kernels.layout import LEAF_WORDS
 from stressd_kernels.mm import words as kernel_words
 from stressd_kernels.mm.calls import Call
-from stressd_kernels.mm.layout import MM_BRK, MM_DEF_FLAGS, MM_TREE
+from stressd_kernels.mm.layout import MM_BRK, MM_DEF_FLAGS
 from stressd_kernels.records import (
     VMA_ANON,
     VMA_CHAIN,
@@ -38,10 +34,10 @@ from stressd_kernels.records import (
     VMA_POLICY,
     VMA_SEGMENT,
     VMA_START,
-    vma_of,
 )
-from stressd_kernels.spaces import Limits, Settings, offer_calls
-from tests.mm.spec import grow
+from stressd_kernels.spaces import Limits, Settings
+from tests.mm.kernels.steps import record_at, step
+from tests.mm.spec import grow, modify
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
 from tests.mm.spec.words import CannotKnow, Failed, Vm
 
@@ -172,33 +168,23 @@ class Enacted:
             vars(vma).update(vars(now))
             model.vmas.append(vma)
 
-    def step(self, call: Call, *arguments: int) -> int:
-        """Make a step of a call as if the lock were held (nobody else is there); its status."""
-        offer_calls(self.space.arena, (call,))
-        words, mm = self.space.words, self.space.mm
-        with self.space.arena.seated() as slot:
-            for wanted in (Call.RESERVE, call):
-                address = CALLS[wanted].address
-                status = int(invoke(words, address, mm, slot, False, *five(*arguments)))
-        self.space._raise(call, status)
-        return status
+    def step(self, call: Call, *arguments: int) -> None:
+        """Make a step of a call; OSError if it fails."""
+        error, _, _ = step(self.space, call, *arguments)
+        if error:
+            raise OSError(error, call.name)
 
     def record_at(self, address: int) -> int:
-        """Return the word index of the VMA that begins at an address."""
-        return next(r for r, fields in self._records() if int(fields[VMA_START]) == address)
+        """Return the word index of the VMA that holds an address."""
+        return record_at(self.space, address)
 
     def _records(self) -> Iterator[tuple[int, Any]]:
         """Return word index and words of all VMAs, ascending, as the maple tree has them."""
-        words, at = self.space.words, 0
-        fields = np.zeros(LEAF_WORDS, np.uint64)
-        tree = int(words[self.space.mm + MM_TREE])
-        while True:
-            with self.space.arena.seated() as slot:
-                if not kernels.vma_read(words, tree, slot, np.uint64(at), UMAX, fields):
-                    return
-                record = int(vma_of(words[slot + RESULT_VALUE]))
-            at = int(fields[VMA_END])
-            yield record, fields.copy()
+        address = 0
+        while record := record_at(self.space, address):
+            fields = self.space.words[record : record + LEAF_WORDS].copy()
+            address = int(fields[VMA_END])
+            yield record, fields
 
     def _vma(self, fields: Any) -> Vma:
         """Return a VMA of the model out of the words of a record."""
@@ -238,25 +224,48 @@ def enacted(stage: str) -> Enacted:
 # -- the twins: (self, model, the arguments of the specification's function) -------------------
 
 
-def fault(self: Enacted, _: AddressSpace, address: int, *, write: bool) -> bool:
-    """Touch an address."""
-    return self.space.fault(address, write=write)
-
-
-def grow_down(self: Enacted, _: AddressSpace, vma: Vma, address: int) -> None:
-    """Let a stack grow."""
+def grow_stack(self: Enacted, _: AddressSpace, vma: Vma, address: int) -> None:
+    """Let a stack grow, either way."""
     self.step(Call.GROW, self.record_at(vma.start), address)
 
 
-TWINS: dict[Callable[..., Any], tuple[Callable[..., Any], Call]] = {
-    grow.fault: (fault, Call.FAULT),
-    grow.grow_down: (grow_down, Call.GROW),
+def bind(self: Enacted, _: AddressSpace, address: int, length: int, policy: object) -> None:
+    """Set the NUMA policy of a range."""
+    self.space.bind(address, length, self.others.number(policy))
+
+
+def name_range(self: Enacted, _: AddressSpace, address: int, length: int, name: str | None) -> None:
+    """Give anonymous memory a name."""
+    self.space.name_range(address, length, self.others.number(name))
+
+
+def plain(method: str) -> Callable[..., Any]:
+    """Return the twin of a rule that takes and returns numbers alone."""
+
+    def call(self: Enacted, _: AddressSpace, *arguments: Any, **named: Any) -> Any:
+        return getattr(self.space, method)(*arguments, **named)
+
+    return call
+
+
+TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
+    grow.fault: plain("fault"),
+    grow.populate: plain("populate"),
+    grow.grow_down: grow_stack,
+    grow.grow_up: grow_stack,
+    modify.mprotect: plain("mprotect"),
+    modify.madvise: plain("madvise"),
+    modify.mlock: plain("mlock"),
+    modify.munlock: plain("munlock"),
+    modify.mlockall: plain("mlockall"),
+    modify.bind: bind,
+    modify.name_range: name_range,
 }
 
 
 def twin(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
     """Return what does the same to a model as `function`, by the kernels."""
-    call, _ = TWINS[function]
+    call = TWINS[function]
 
     def by_the_kernels(model: AddressSpace, *arguments: Any, **named: Any) -> Any:
         return enacted(stage).run(lambda self, mm: call(self, mm, *arguments, **named), model)

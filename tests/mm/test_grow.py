@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tests.mm.build import GROWING, NONE, READ_ONLY, RW, WRITABLE, at, fails, shape, space, vma
-from tests.mm.spec.grow import brk, fault, grow_down
+from tests.mm.spec.grow import brk, fault, grow_down, grow_up
 from tests.mm.spec.modify import mprotect
 from tests.mm.spec.process import exec_stack, exit_space, fork, move_stack
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
 from tests.mm.spec.words import MAY_ACCESS, PAGE, STACK_GUARD_GAP, TASK_SIZE, Limits, Vm
 
 GUARD = STACK_GUARD_GAP // PAGE
+UPWARD = WRITABLE | Vm.GROWSUP
 
 
 def heap(*vmas: Vma, end: int = 10) -> AddressSpace:
@@ -68,6 +69,8 @@ def test_brk_that_fails_tells_where_it_was() -> None:
         mm.limits = limits
         assert brk(mm, at(13)) == at(10)
     assert brk(heap(end=14), at(12)) == at(14)
+    for beyond in (TASK_SIZE + 1, (1 << 64) - 1):
+        assert brk(heap(vma(0, 1)), beyond) == at(10)
 
 
 # -- stacks ------------------------------------------------------------------------------------
@@ -110,6 +113,45 @@ def test_only_stacks_grow() -> None:
     fails("EFAULT", lambda: grow_down(mm, mm.vmas[0], at(9)))
     low = AddressSpace([Vma(4 * PAGE, 5 * PAGE, GROWING, None, 4)])
     fails("EPERM", lambda: grow_down(low, low.vmas[0], 0))
+
+
+def test_a_stack_may_grow_up() -> None:
+    """To the end of the page touched; pgoff stays, and it has an anon."""
+    mm = space(vma(10, 11, UPWARD))
+    assert fault(mm, at(500) + 100, write=True)
+    assert shape(mm) == [(10, 501)]
+    assert mm.vmas[0].pgoff == at(10) // PAGE
+    assert mm.vmas[0].anon is not None
+
+
+def test_a_stack_that_grows_up_keeps_1_mib_from_what_is_accessible() -> None:
+    """What grows up itself, or cannot be accessed, does not count."""
+    above = 1000
+    for flags, last in (
+        (READ_ONLY, above - GUARD),
+        (GROWING, above - GUARD),
+        (UPWARD, above),
+        (MAY_ACCESS, above),
+    ):
+        mm = space(vma(10, 11, UPWARD), vma(above, above + 1, flags))
+        if flags == READ_ONLY:
+            assert not fault(mm, at(last), write=True)
+        assert fault(mm, at(last - 1), write=True)
+        assert shape(mm) == [(10, last), (above, above + 1)]
+
+
+def test_a_stack_that_grows_up_keeps_to_its_limit_and_to_user_space() -> None:
+    """RLIMIT_STACK is about its whole size; where it cannot grow up, the one above may down."""
+    mm = space(vma(10, 11, UPWARD))
+    mm.limits = Limits(stack=100 * PAGE)
+    assert not fault(mm, at(110), write=True)
+    assert fault(mm, at(109), write=True)
+    mm = space(vma(10, 11, UPWARD), vma(1000, 1001, GROWING))
+    mm.limits = Limits(stack=800 * PAGE)
+    assert fault(mm, at(900), write=True)
+    assert shape(mm) == [(10, 11), (900, 1001)]
+    fails("EFAULT", lambda: grow_up(mm, mm.vmas[1], at(1001)))
+    fails("ENOMEM", lambda: grow_up(mm, mm.vmas[0], TASK_SIZE))
 
 
 # -- faults ------------------------------------------------------------------------------------

@@ -102,6 +102,15 @@ def test_mprotect_growsdown_begins_where_the_stack_does() -> None:
     fails("ENOMEM", lambda: protect(mm, 3, 2, R | PROT_GROWSUP))
 
 
+def test_mprotect_growsup_ends_where_the_stack_does() -> None:
+    """Only for a VMA that grows up, and that holds the beginning."""
+    mm = space(vma(0, 2), vma(4, 8, WRITABLE | Vm.GROWSUP))
+    protect(mm, 6, 1, R | PROT_GROWSUP)
+    assert shape(mm) == [(0, 2), (4, 6), (6, 8)]
+    fails("EINVAL", lambda: protect(mm, 4, 1, R | PROT_GROWSDOWN))
+    fails("ENOMEM", lambda: protect(mm, 3, 2, R | PROT_GROWSUP))
+
+
 def test_mprotect_account_rule_made_writable() -> None:
     """Private memory is accounted for from then on, unless NORESERVE or shared."""
     for flags, expected in (
@@ -250,6 +259,32 @@ def test_mlock_passes_over_special_memory() -> None:
     fails("ENOMEM", lambda: mlock(mm, at(1), 3 * PAGE))
 
 
+def test_mlock_counts_once_what_is_locked_already() -> None:
+    """So a range can be locked again at the limit."""
+    mm = space(vma(0, 8))
+    mm.limits = Limits(locked=3 * PAGE)
+    mlock(mm, at(1), 3 * PAGE)
+    mlock(mm, at(1), 3 * PAGE)
+    mlock(mm, at(2), PAGE, on_fault=True)
+    fails("ENOMEM", lambda: mlock(mm, at(1), 4 * PAGE))
+    fails("ENOMEM", lambda: mlock(mm, at(5), PAGE))
+    fails("EINVAL", lambda: mlock(mm, at(1), (1 << 64) - at(1)))
+    munlock(mm, at(0), 8 * PAGE)
+    assert shape(mm) == [(0, 8)]
+
+
+def test_mlockall_refuses() -> None:
+    """Unknown flags, ONFAULT alone, and more than the limit in all."""
+    mm = space(vma(0, 4))
+    fails("EINVAL", lambda: mlockall(mm, 8))
+    fails("EINVAL", lambda: mlockall(mm, 4))
+    mm.limits = Limits(locked=3 * PAGE)
+    fails("ENOMEM", lambda: mlockall(mm, 3))
+    assert mm.def_flags == Vm.NONE
+    mlockall(mm, 6)
+    assert mm.def_flags == LOCKED_MASK
+
+
 def test_mlockall_current_and_future() -> None:
     """CURRENT is about what is mapped, FUTURE about what will be."""
     mm = space(vma(0, 1))
@@ -281,3 +316,11 @@ def test_a_policy_parts_neighbours() -> None:
     bind(mm, at(0), 4 * PAGE, policy)
     assert shape(mm) == [(0, 4)]
     fails("EFAULT", lambda: bind(mm, at(3), 2 * PAGE, None))
+
+
+def test_ranges_of_names_and_policies() -> None:
+    """EINVAL off a page, and for a range that wraps."""
+    mm = space(vma(0, 4))
+    for address, length in ((at(0) + 1, PAGE), (at(0), (1 << 64) - at(0))):
+        fails("EINVAL", lambda a=address, n=length: bind(mm, a, n, None))  # type: ignore[misc]
+        fails("EINVAL", lambda a=address, n=length: name_range(mm, a, n, "x"))  # type: ignore[misc]

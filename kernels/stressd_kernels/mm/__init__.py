@@ -10,8 +10,10 @@ compare   two answers to one question        odd       the faults of the origina
 report    a finding as text
 fault     touching memory                    anon      what the first write leaves
 stack     what grows when it is touched
-trace     every store, for others to read    drain    taking events out of the rings
-trace     every store, for others to read
+drain     taking events out of the rings
+walk      a range, VMA by VMA                  protect   mprotect
+advise    madvise                              mlock     mlock, munlock, mlockall
+bind      NUMA policies                        name      names of anonymous memory
 merge     when neighbours become one VMA       modify    what a change of a part does
 fork      a copy of it all                    exit, exec  how one ends, and begins
 readers   look-ups without the lock
@@ -25,15 +27,19 @@ A call is one file with its entry, and one line of CALLS; the steps it uses are 
 from collections.abc import Iterable, Mapping
 
 from stressd_kernels.door import Entry
-from stressd_kernels.mm import compare as compare  # of what searches find
 from stressd_kernels.mm import (
+    advise,
+    bind,
     exec,
     exit,
     fault,
     fork,
     frame,
     merge,
+    mlock,
     modify,
+    name,
+    protect,
     readers,
     recorded,
     snapshot,
@@ -42,11 +48,19 @@ from stressd_kernels.mm import (
     unmap,
     validate,
 )
+from stressd_kernels.mm import compare as compare  # of what searches find
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
 CALLS: Mapping[Call, Entry] = {
     Call.MUNMAP: unmap.munmap,
+    Call.MPROTECT: protect.mprotect,
+    Call.MADVISE: advise.madvise,
+    Call.MLOCK: mlock.mlock,
+    Call.MUNLOCK: mlock.munlock,
+    Call.MLOCKALL: mlock.mlockall,
+    Call.BIND: bind.bind,
+    Call.NAME: name.name_range,
     Call.FAULT: fault.fault,
     Call.POPULATE: fault.populate,
     Call.PLACE: snapshot.place,
@@ -82,6 +96,13 @@ CALLS: Mapping[Call, Entry] = {
 COMMON = (Call.RESERVE, Call.VALIDATE_HELD)
 STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.MUNMAP: (Call.MUNMAP_HELD,),
+    Call.MPROTECT: (Call.MODIFY, Call.POPULATE_HELD),
+    Call.MADVISE: (Call.MODIFY,),
+    Call.MLOCK: (Call.MODIFY, Call.POPULATE_HELD),
+    Call.MUNLOCK: (Call.MODIFY,),
+    Call.MLOCKALL: (Call.MODIFY, Call.POPULATE_HELD),
+    Call.BIND: (Call.MODIFY,),
+    Call.NAME: (Call.MODIFY,),
     Call.FAULT: (Call.GROW,),
     Call.POPULATE: (Call.POPULATE_HELD,),
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),

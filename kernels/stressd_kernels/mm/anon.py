@@ -11,7 +11,7 @@ Source: FEATURES.md 2, faults; tests/mm/spec/grow.py.
 from stressd_kernels.door import kernel, store_relaxed
 from stressd_kernels.layout import U0, U1
 from stressd_kernels.mm.lookup import vma_next, vma_prev
-from stressd_kernels.mm.words import VM_ACCESS, identity, vma_pages
+from stressd_kernels.mm.words import FILE_ZERO, VM_ACCESS, VM_SHARED, identity, vma_pages
 from stressd_kernels.records import (
     NO_RECORD,
     VMA_ANON,
@@ -23,6 +23,13 @@ from stressd_kernels.records import (
     VMA_POLICY,
     VMA_START,
 )
+
+
+@kernel
+def is_anonymous(words, vma):
+    """Say whether the pages of a VMA come from no file (private /dev/zero included)."""
+    file = words[vma + VMA_FILE]
+    return file == U0 or (file & FILE_ZERO != U0 and words[vma + VMA_FLAGS] & VM_SHARED == U0)
 
 
 @kernel

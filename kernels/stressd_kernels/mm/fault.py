@@ -15,14 +15,13 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0, U1
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import prepare_anon
+from stressd_kernels.mm.anon import is_anonymous, prepare_anon
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import ANSWER, HUGE_ALWAYS, HUGE_MADVISE, MM_HUGE_PAGES
 from stressd_kernels.mm.lookup import find_within, vma_next
 from stressd_kernels.mm.stack import stack_reaching
 from stressd_kernels.mm.words import (
-    FILE_ZERO,
     PMD,
     PMD_MASK,
     VM_ACCESS,
@@ -33,19 +32,12 @@ from stressd_kernels.mm.words import (
     VM_SHARED,
     VM_WRITE,
 )
-from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FILE, VMA_FLAGS, VMA_START
+from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
 
 POPULATE_HELD = int(Call.POPULATE_HELD)
 ALWAYS = np.uint64(HUGE_ALWAYS)
 MADVISE = np.uint64(HUGE_MADVISE)
 WRITES = VM_WRITE | VM_SHARED | VM_MAYSHARE | VM_LOCKONFAULT
-
-
-@kernel
-def is_anonymous(words, vma):
-    """Say whether the pages of a VMA come from no file (private /dev/zero included)."""
-    file = words[vma + VMA_FILE]
-    return file == U0 or (file & FILE_ZERO != U0 and words[vma + VMA_FLAGS] & VM_SHARED == U0)
 
 
 @kernel

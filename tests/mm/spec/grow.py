@@ -6,9 +6,11 @@ write to a private VMA gives it an anon.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from tests.mm.spec.change import munmap
 from tests.mm.spec.gaps import start_gap
-from tests.mm.spec.lookup import find_vma
+from tests.mm.spec.lookup import find_vma, find_vma_intersection, find_vma_prev, vma_lookup
 from tests.mm.spec.merge import Part, merge_new
 from tests.mm.spec.space import AddressSpace, Anon, Vma
 from tests.mm.spec.words import (
@@ -33,7 +35,7 @@ def brk(mm: AddressSpace, address: int) -> int:
     leave one page free.
     """
     old, new = page_up(mm.brk), page_up(address)
-    if address < mm.start_brk or address - mm.start_brk > mm.limits.data:
+    if not mm.start_brk <= address <= TASK_SIZE or address - mm.start_brk > mm.limits.data:
         return mm.brk
     if new < old:
         heap = find_vma(mm, new)
@@ -74,24 +76,30 @@ def _grow_heap(mm: AddressSpace, old: int, new: int) -> None:
 def fault(mm: AddressSpace, address: int, *, write: bool) -> bool:
     """Touch an address; tell whether that is allowed (else it is a SIGSEGV).
 
-    Below a VMA that grows down, that grows first. Whatever is accessible at all can be read.
-    The first write to a private VMA gives it an anon. Reading does not, unless what is read is
-    a huge page.
+    In a hole the VMA below may grow up, else the one above grow down. Whatever is accessible at
+    all can be read. The first write to a private VMA gives it an anon. Reading does not, unless
+    what is read is a huge page.
     """
-    vma = find_vma(mm, address)
+    vma = vma_lookup(mm, address) or _grown(mm, address)
     if vma is None:
         return False
-    if address < vma.start:
-        try:
-            grow_down(mm, vma, address)
-        except Failed:
-            return False
     if not vma.flags & (Vm.WRITE if write else ACCESS):
         return False
     private = not vma.flags & (Vm.SHARED | Vm.MAYSHARE)
     if private and (write or _is_huge(mm, vma, address)):
         prepare_anon(mm, vma)
     return True
+
+
+def _grown(mm: AddressSpace, address: int) -> Vma | None:
+    """Return the stack that has grown until it holds `address`."""
+    below, above = find_vma_prev(mm, address)
+    for vma, grow in ((below, grow_up), (above, grow_down)):
+        if vma is not None:
+            with suppress(Failed):
+                grow(mm, vma, address)
+                return vma
+    return None
 
 
 def _is_huge(mm: AddressSpace, vma: Vma, address: int) -> bool:
@@ -162,8 +170,35 @@ def grow_down(mm: AddressSpace, vma: Vma, address: int) -> None:
         raise Failed("ENOMEM")
     prepare_anon(mm, vma)
     pages = (vma.start - address) // PAGE
-    if pages > vma.pgoff or vma.end - address > mm.limits.stack:
+    if pages > vma.pgoff:
         raise Failed("ENOMEM")
-    if not mm.may_expand(vma.flags, pages) or not mm.may_lock(vma.flags, pages * PAGE):
-        raise Failed("ENOMEM")
+    _may_grow(mm, vma, pages)
     vma.start, vma.pgoff = address, vma.pgoff - pages
+
+
+def grow_up(mm: AddressSpace, vma: Vma, address: int) -> None:
+    """Let a stack reach up to the end of the page of `address`, any distance.
+
+    Fails if it does not grow up, if an accessible VMA that does not grow up either is less than
+    1 MiB above, or for the limits that hold for growing down. It has an anon before it grows.
+    """
+    if not vma.flags & Vm.GROWSUP:
+        raise Failed("EFAULT")
+    end = page_down(address) + PAGE
+    if end > TASK_SIZE:
+        raise Failed("ENOMEM")
+    guarded = min(end + STACK_GUARD_GAP, TASK_SIZE)
+    above = find_vma_intersection(mm, vma.end, guarded)
+    if above is not None and above.accessible and not above.flags & Vm.GROWSUP:
+        raise Failed("ENOMEM")
+    prepare_anon(mm, vma)
+    _may_grow(mm, vma, (end - vma.end) // PAGE)
+    vma.end = end
+
+
+def _may_grow(mm: AddressSpace, vma: Vma, pages: int) -> None:
+    """Fail with ENOMEM if a limit forbids a stack to grow by so many pages."""
+    if (vma.pages + pages) * PAGE > mm.limits.stack or not mm.may_expand(vma.flags, pages):
+        raise Failed("ENOMEM")
+    if not mm.may_lock(vma.flags, pages * PAGE):
+        raise Failed("ENOMEM")

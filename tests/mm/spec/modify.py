@@ -36,7 +36,8 @@ def mprotect(mm: AddressSpace, address: int, length: int, prot: int) -> None:
 
     EINVAL off a page, both GROWS flags, or unknown bits; nothing to do if empty; ENOMEM if it
     wraps. Stops at the first hole with ENOMEM, and at the first VMA that may not have this
-    access with EACCES. With PROT_GROWSDOWN it begins where the VMA does, which must grow down.
+    access with EACCES. With PROT_GROWSDOWN it begins where the VMA does, which must grow down;
+    with PROT_GROWSUP it ends where the VMA does, which must grow up.
     """
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
     if grows == PROT_GROWSDOWN | PROT_GROWSUP or address % PAGE:
@@ -49,7 +50,7 @@ def mprotect(mm: AddressSpace, address: int, length: int, prot: int) -> None:
     if prot & ~(PROT_ALL | grows):
         raise Failed("EINVAL")
     if grows:
-        address = _growing(mm, address, end, grows)
+        address, end = _growing(mm, address, end, grows)
     while address < end:
         vma = vma_lookup(mm, address)
         if vma is None:
@@ -57,14 +58,15 @@ def mprotect(mm: AddressSpace, address: int, length: int, prot: int) -> None:
         address = _protect(mm, vma, address, min(vma.end, end), access_flags(prot))
 
 
-def _growing(mm: AddressSpace, address: int, end: int, grows: int) -> int:
-    """Return where a growing VMA begins: there mprotect begins then."""
+def _growing(mm: AddressSpace, address: int, end: int, grows: int) -> tuple[int, int]:
+    """Return where mprotect begins and ends for a VMA that grows."""
     vma = find_vma(mm, address)
-    if vma is None or vma.start >= end or (grows & PROT_GROWSUP and vma.start > address):
+    up = bool(grows & PROT_GROWSUP)
+    if vma is None or vma.start >= end or (up and vma.start > address):
         raise Failed("ENOMEM")
-    if grows & PROT_GROWSUP or not vma.flags & Vm.GROWSDOWN:
+    if not vma.flags & (Vm.GROWSUP if up else Vm.GROWSDOWN):
         raise Failed("EINVAL")
-    return vma.start
+    return (address, vma.end) if up else (vma.start, end)
 
 
 def _protect(mm: AddressSpace, vma: Vma, start: int, end: int, access: Vm) -> int:
@@ -183,22 +185,31 @@ def _over_holes(
 
 
 def name_range(mm: AddressSpace, address: int, length: int, name: str | None) -> None:
-    """Give anonymous memory a name (PR_SET_VMA_ANON_NAME); files have theirs: EBADF."""
+    """Give anonymous memory a name (PR_SET_VMA_ANON_NAME); files have theirs: EBADF.
+
+    EINVAL off a page, or if the range wraps.
+    """
+    end = address + page_up(length)
+    if address % PAGE or end > INFINITY or (length and end == address):
+        raise Failed("EINVAL")
 
     def change(vma: Vma, start: int, stop: int) -> int:
         if vma.has_file:
             raise Failed("EBADF")
         return stop if vma.name == name else modify(mm, vma, start, stop, name=name).end
 
-    _over_holes(mm, address, address + page_up(length), change)
+    _over_holes(mm, address, end, change)
 
 
 def bind(mm: AddressSpace, address: int, length: int, policy: object) -> None:
     """Set the NUMA policy of a range: it parts neighbours of another policy.
 
-    EFAULT at a hole before the end; what was changed before stays.
+    EINVAL off a page, or if the range wraps. EFAULT at a hole before the end; what was changed
+    before stays.
     """
     end = address + page_up(length)
+    if address % PAGE or end > INFINITY:
+        raise Failed("EINVAL")
     while address < end:
         vma = vma_lookup(mm, address)
         if vma is None:
@@ -211,13 +222,15 @@ def bind(mm: AddressSpace, address: int, length: int, policy: object) -> None:
 def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False) -> None:
     """Lock a range in memory, which writes to its private writable pages.
 
-    ENOMEM if that is more than RLIMIT_MEMLOCK; stops at the first hole with ENOMEM. Memory that
-    cannot be accessed is locked, but ENOMEM is returned all the same.
+    ENOMEM if that is more than RLIMIT_MEMLOCK, where what is locked already counts once; stops at
+    the first hole with ENOMEM. Memory that cannot be accessed is locked, but ENOMEM is returned
+    all the same.
     """
     end = page_up(address + length)
     start = page_down(address)
-    locked = sum(vma.end - vma.start for vma in mm.vmas if vma.flags & LOCKED_MASK)
-    if locked + end - start > mm.limits.locked:
+    locked = [vma for vma in mm.vmas if vma.flags & LOCKED_MASK]
+    outside = sum(v.end - v.start - max(0, min(end, v.end) - max(start, v.start)) for v in locked)
+    if outside + end - start > mm.limits.locked:
         raise Failed("ENOMEM")
     flags = LOCKED_MASK if on_fault else Vm.LOCKED
     _set_locked(mm, start, end, flags)
@@ -256,7 +269,13 @@ def mlockall(mm: AddressSpace, flags: int) -> None:
     """Lock what is mapped (CURRENT), what will be (FUTURE), or both; 0 is munlockall.
 
     Without FUTURE nothing that comes is locked any more. Errors of single VMAs are passed over.
+    EINVAL for unknown flags, and for ONFAULT alone; CURRENT is ENOMEM if all there is would be
+    more than RLIMIT_MEMLOCK.
     """
+    if flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
+        raise Failed("EINVAL")
+    if flags & MCL_CURRENT and sum(v.pages for v in mm.vmas) > mm.limits.locked // PAGE:
+        raise Failed("ENOMEM")
     wanted = LOCKED_MASK if flags & MCL_ONFAULT else Vm.LOCKED
     mm.def_flags = mm.def_flags & ~LOCKED_MASK | (wanted if flags & MCL_FUTURE else Vm.NONE)
     if flags & MCL_FUTURE and not flags & MCL_CURRENT:

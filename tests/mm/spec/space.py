@@ -173,4 +173,4 @@ class AddressSpace:
 
 def is_data(flags: Vm) -> bool:
     """Tell whether a mapping counts as data: private, writable, and no stack."""
-    return flags & (Vm.WRITE | Vm.SHARED | Vm.GROWSDOWN) == Vm.WRITE
+    return flags & (Vm.WRITE | Vm.SHARED | Vm.GROWSDOWN | Vm.GROWSUP) == Vm.WRITE
