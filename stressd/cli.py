@@ -20,7 +20,7 @@ import typer
 from stressd import __version__, builds
 from stressd.bench.options import CHURN_DEFAULT, ENTRIES_DEFAULT
 from stressd.errors import UserError
-from stressd.replay.how import VALIDATE_DEFAULT, stages_of, validate_of
+from stressd.replay.how import TRACE_MAX, VALIDATE_DEFAULT, stages_of, trace_limit, validate_of
 
 CRASHED = 6  # stressd.verdict.Exit.CRASHED; that module brings numpy with it
 BROKEN_PIPE = 128 + 13  # as if SIGPIPE had ended it, which is what a shell expects
@@ -141,14 +141,18 @@ def replay(
         str, typer.Option(help="When to compare structures: inline, after every N calls, or off.")
     ] = str(VALIDATE_DEFAULT),
     build: Annotated[str | None, typer.Option(help=builds.HELP)] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write what the replay does to this file.")
+    ] = None,
+    trace_max: Annotated[str, typer.Option(help="Most that file may hold.")] = TRACE_MAX,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a replay.")] = False,
 ) -> int:
     """Apply recordings one after the other, and compare with what the kernel did."""
-    stages, every = stages_of(stage), validate_of(validate)
+    stages, every, limit = stages_of(stage), validate_of(validate), trace_limit(trace_max)
     builds.choose_option(build)
     from stressd.replay import command
 
-    request = command.Request(files, maps, as_json, stages, every)
+    request = command.Request(files, maps, as_json, stages, every, trace, limit)
     return command.run(request, sys.stdout.write)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from stressd.display import units
 from stressd.display.frame import Frame
+from stressd.evidence import TraceSample
 
 LABEL_WIDTH = 9
 
@@ -19,6 +21,13 @@ def worked(frame: Frame) -> bool:
 def labelled(label: str, text: str, style: str = "") -> Text:
     """Return one line with its label in front."""
     return Text.assemble((f"{label:<{LABEL_WIDTH}}", "dim"), (text, style))
+
+
+def trace_text(trace: TraceSample) -> str:
+    """Return what was written down, and where."""
+    lost = f", {trace.lost:,} lost" if trace.lost else ""
+    waits = f"; waited for room {units.count(trace.waits)} times" if trace.waits else ""
+    return f"{trace.events:,} events{lost} in {trace.path} ({units.size(trace.size_bytes)}){waits}"
 
 
 def kernels_ready(frame: Frame) -> str:

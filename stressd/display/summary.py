@@ -10,7 +10,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from stressd.display import units
-from stressd.display.lines import LABEL_WIDTH, labelled
+from stressd.display.lines import LABEL_WIDTH, labelled, trace_text
 from stressd.display.table import operations_table
 from stressd.evidence import Sample, TraceSample
 from stressd.outcome import Outcome, judged
@@ -65,10 +65,7 @@ def timed_text(sample: Sample) -> str:
 
 def trace_lines(trace: TraceSample) -> Iterator[Line]:
     """Yield what was written, and what should be known of it."""
-    lost = f", {trace.lost:,} lost" if trace.lost else ""
-    waits = f", waited for {units.count(trace.waits)} times" if trace.waits else ""
-    size = units.size(trace.size_bytes)
-    yield "trace", Text(f"{trace.events:,} events{lost} in {trace.path} ({size}){waits}")
+    yield "trace", Text(trace_text(trace))
     if trace.ended:
         yield "", Text(trace.ended, "yellow")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stressd.config.model import Output
 from stressd.evidence import TraceSample
-from stressd.tracing import TraceFile, Tracer
+from stressd.tracing.file import TraceFile
+from stressd.tracing.tracer import Tracer
 from stressd_kernels.mm.drain import Words
 
 
@@ -34,5 +35,5 @@ class Trace:
     def close(self) -> None:
         """Leave no file behind if nothing was begun."""
         if self._tracer is None and self._file is not None:
-            self._file.remove()
+            self._file.forget()
         self.end()

@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -24,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stressd import resources
+from stressd.display.lines import trace_text
 from stressd.errors import UsageError, UserError
 from stressd.evidence import Finding
 from stressd.replay.finals import maps_beside
@@ -32,6 +34,7 @@ from stressd.replay.judge import replay
 from stressd.replay.player import Counts, Player
 from stressd.replay.report import Report
 from stressd.traces import open_recording
+from stressd.tracing.file import TraceFile
 from stressd.verdict import Exit, Verdict
 
 EXITS = {Verdict.VALID: Exit.VALID, Verdict.UNKNOWN: Exit.UNKNOWN, Verdict.INVALID: Exit.INVALID}
@@ -60,6 +63,8 @@ class Request:
     as_json: bool = False
     stages: Sequence[str] = ("all",)
     validate: int = VALIDATE_DEFAULT
+    trace: Path | None = None  # where to write trace events
+    trace_max: int = 1 << 30  # bytes
 
 
 def run(
@@ -73,7 +78,20 @@ def run(
         raise UsageError("replay: name at least one recording")
     if request.maps is not None and len(files) > 1:
         raise UsageError(f"--maps belongs to one recording (got {len(files)} of them)")
-    make_player = make_player or mm_players()
+    if request.trace is not None and len(files) * len(request.stages) > 1:
+        raise UsageError("--trace belongs to one recording and one stage")
+    trace = TraceFile(request.trace, request.trace_max) if request.trace else None
+    make_player = make_player or mm_players(trace)
+    try:
+        return _run(request, write, make_player)
+    finally:
+        if trace is not None:
+            trace.forget()
+
+
+def _run(request: Request, write: Callable[[str], object], make_player: MakePlayer) -> int:
+    """Replay every file on every stage and return the exit code."""
+    files = request.files
     reports: list[Report] = []
     errors: list[str] = []
     for file in files:
@@ -95,19 +113,20 @@ def run(
     return EXITS[max(report.verdict for report in reports)]
 
 
-def mm_players() -> MakePlayer:
+def mm_players(trace: TraceFile | None) -> MakePlayer:
     """Return what makes players on address spaces of the kernels, all in one arena."""
     from stressd.replay.mms import MmPlayers  # here, because it brings the compiler with it
 
-    return MmPlayers()
+    return MmPlayers(trace)
 
 
 def _replayed(file: str, maps: str | None, how: How, make_player: MakePlayer) -> Report:
     """Replay one file in one way; the report names it as the user does."""
     path = resources.recording(file)
     log = open_recording(path)
-    report = replay(log, make_player(how), maps or maps_beside(path))
-    return dataclasses.replace(report, file=file)
+    player = make_player(how)
+    report = replay(log, player, maps or maps_beside(path))
+    return dataclasses.replace(report, file=file, trace=player.traced)
 
 
 def unread(file: str, how: How, message: str) -> Report:
@@ -134,6 +153,10 @@ def rendered(reports: Sequence[Report], terminal: bool, unread: int = 0) -> str:
     width = None if terminal else PIPED_WIDTH
     console = Console(file=out, force_terminal=terminal, width=width, highlight=False)
     console.print(_table(reports, terminal))
+    for trace in filter(None, (report.trace for report in reports)):
+        console.print(Text(trace_text(trace)), soft_wrap=True)
+        if trace.ended:
+            console.print(Text(trace.ended, style="yellow"), soft_wrap=True)
     for report in reports:
         for finding in report.findings:
             style = "red" if finding.grade == "forbidden" else "yellow"

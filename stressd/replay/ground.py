@@ -8,6 +8,7 @@ broken stays as it is and is never used again.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from enum import Enum, auto
 
@@ -16,6 +17,8 @@ import numpy.typing as npt
 
 from stressd.replay.how import How
 from stressd.sources.base import MASK, table_of
+from stressd.tracing.file import TraceFile
+from stressd.tracing.tracer import Tracer
 from stressd_kernels.door import Entry
 from stressd_kernels.layout import (
     RESULT_FIRST,
@@ -44,11 +47,13 @@ from stressd_kernels.slice import entry_run
 from stressd_kernels.spaces import Settings, begin_mm, offer_calls, open_mm
 from stressd_kernels.status import Status
 from stressd_kernels.warm import warm
+from stressd_kernels.worker import TRACE_NAMED
 
 Words = npt.NDArray[np.uint64]
 Range = tuple[int, int]
 
 CAPACITY = 8 << 30  # bytes of nodes, reserved and not used; less where the system refuses
+BACKLOG_PAUSE_S = 0.001
 LISTED = 1 << 10  # mappings asked for at a time
 NOTHING = np.uint64(0)
 USED = (Call.RECORD_STORE, Call.RECORD_ERASE, Call.SEARCH, Call.VALIDATE, Call.EXIT)
@@ -80,6 +85,12 @@ class Ground:
         self._spare.append(self._open(Settings()))
         self._list(self._spare[0], int(UMAX))  # so that nothing is left to be made ready
 
+    def trace(self, file: TraceFile) -> Tracer:
+        """Write down what happens from here on, but for what the last player left to be ended."""
+        tracer = Tracer(self._words, file)
+        tracer.begin()
+        return tracer
+
     def begin(self, place: int, how: How, parents: Sequence[int]) -> None:
         """Let an empty address space begin at `place`, perhaps a copy of one of `parents`."""
         grown = [self._list(self._mm(parent), int(GROWTH)) for parent in parents]
@@ -92,15 +103,21 @@ class Ground:
         block[SPACE_INHERITED_COUNT] = len(inherited)
         self._inherited[place] = inherited
 
-    def play(self, table: Words, at: int) -> tuple[int, Stopped, int]:
+    def play(self, table: Words, pids: Words, at: int) -> tuple[int, Stopped, int]:
         """Play the rows from number `at` on; return (how many are done, why no more, answer).
+
+        pids  the process of each row, 0 where it is not known; traces name it
 
         Rows are counted from the table's first; the answer is what a search found that missed.
         MemoryError if the arena is full.
         """
-        numbers = at, len(table), self._at(table), self._at(self._places)
-        reached = self._run(play, 0, *numbers)
-        status = int(self._words[self._slot + RESULT_LAST])
+        numbers = len(table), self._at(table), self._at(self._places), self._at(pids)
+        reached, status = at, int(Status.BACKLOG)
+        while status == Status.BACKLOG:  # for what is traced to be written
+            reached = self._run(play, 0, reached, *numbers)
+            status = int(self._words[self._slot + RESULT_LAST])
+            if status == Status.BACKLOG:
+                time.sleep(BACKLOG_PAUSE_S)
         address = int(self._words[self._slot + RESULT_FIRST])
         if status in WHY:
             return reached, WHY[status], address
@@ -108,7 +125,7 @@ class Ground:
 
     def validate(self, place: int) -> str | None:
         """Compare all structures of the space; return what was found wrong, or None."""
-        status = self._run(CALLS[Call.VALIDATE], self._mm(place))
+        status = self._call(Call.VALIDATE, self._mm(place))
         if status == Status.BROKEN:
             return self.report(place)
         if status != Status.OK:
@@ -131,11 +148,15 @@ class Ground:
         first, last = self._listed[0, :2].tolist()
         return (first, last) if count else None
 
-    def end(self, place: int) -> tuple[int, int]:
-        """End the space; return how often it was validated, and how many searches compared."""
+    def end(self, place: int, pid: int | None) -> tuple[int, int]:
+        """End the space; return how often it was validated, and how many searches compared.
+
+        pid  of the process that ends it
+        """
         mm = self._mm(place)
         counted = int(self._words[mm + MM_VALIDATED]), int(self._words[mm + MM_COMPARED])
-        status = self._run(CALLS[Call.EXIT], mm)
+        self._words[self._slot + TRACE_NAMED] = pid or 0
+        status = self._call(Call.EXIT, mm)
         if status != Status.OK:
             raise _failure(status)
         self._spare.append(mm)
@@ -165,6 +186,12 @@ class Ground:
     def _at(self, table: Words) -> int:
         """Return the word index at which kernels find `table`, which must stay alive."""
         return (table.ctypes.data - self._words.ctypes.data) // WORD_BYTES & MASK
+
+    def _call(self, call: Call, mm: int) -> int:
+        """Make a call, again if it had to wait for what is traced to be written."""
+        while (status := self._run(CALLS[call], mm)) == Status.BACKLOG:
+            time.sleep(BACKLOG_PAUSE_S)
+        return status
 
     def _run(self, entry: Entry, mm: int, *numbers: int) -> int:
         """Call an entry; return its answer."""

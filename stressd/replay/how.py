@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stressd.errors import UsageError
+from stressd.limits import TRACE_FILE_MAX, TRACE_FILE_MIN
 
 STAGES = ("all", "no-rbtree", "no-list", "no-cache")
 EVERY = "every"  # one stage after the other
 VALIDATE_DEFAULT = 1000
+TRACE_MAX = "1GiB"  # of --trace-max
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,20 @@ class How:
 
     stage: str = "all"
     validate: int = VALIDATE_DEFAULT
+
+
+def trace_limit(text: str) -> int:
+    """Return the bytes that --trace-max says."""
+    from stressd.config.units import Size  # here, because it brings pydantic with it
+
+    try:
+        size = Size.parse(text)
+    except ValueError as failure:
+        raise UsageError(f"--trace-max: {failure} (got {text})") from None
+    if not TRACE_FILE_MIN <= size.bytes <= TRACE_FILE_MAX:
+        low, high = Size.of(TRACE_FILE_MIN), Size.of(TRACE_FILE_MAX)
+        raise UsageError(f"--trace-max: must be {low} .. {high} (got {text})")
+    return size.bytes
 
 
 def stages_of(text: str) -> tuple[str, ...]:

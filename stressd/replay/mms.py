@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stressd.evidence import TraceSample
 from stressd.replay.ground import Ground, Stopped, Words
 from stressd.replay.guards import PAGE
 from stressd.replay.how import How
@@ -27,6 +28,8 @@ from stressd.replay.residents import Home, Residents
 from stressd.replay.searches import LOW_MIN
 from stressd.traces.events import HIDDEN, KEY_MAX, Destroy, Erase, EventLog, Search, Store
 from stressd.traces.textfile import TraceError
+from stressd.tracing.file import TraceFile
+from stressd.tracing.tracer import Tracer
 from stressd_kernels.layout import TREES_MAX
 from stressd_kernels.mm.growing import ROW_EXEC, ROW_FILLING
 
@@ -54,8 +57,9 @@ Place = tuple[int, int]  # number of a space's place, ROW_* bits of stores
 class MmPlayer:
     """Plays one recording on address spaces with all the structures of a stage."""
 
-    def __init__(self, ground: Ground, how: How) -> None:
+    def __init__(self, ground: Ground, how: How, tracer: Tracer | None = None) -> None:
         self.how = how
+        self._tracer = tracer
         self.line = 0
         self.counts = Counts()
         self._ground = ground
@@ -67,10 +71,27 @@ class MmPlayer:
         self._residents: Residents[MmSpace] = Residents()
         self._rows: list[Row] = []  # that wait to be played
         self._lines: list[int] = []
+        self._pids: list[int] = []
         self._broken = False
+
+    @property
+    def traced(self) -> TraceSample | None:
+        """What was written of it, if a trace was asked for."""
+        return self._tracer.report if self._tracer else None
 
     def play(self, log: EventLog) -> Iterator[Told]:
         """Apply all events, and end what is alive after the last; or stop where it is broken."""
+        try:
+            yield from self._play(log)
+        finally:
+            if self._tracer is not None:
+                self._tracer.end()  # what ends now only ends here
+        for space in list(self._live.values()):
+            if not self._broken:
+                yield from self._end(space, None)
+
+    def _play(self, log: EventLog) -> Iterator[Told]:
+        """Apply all events, or stop where it is broken."""
         for event in log:
             if isinstance(event, Store | Erase | Search):
                 place = self._known.get((event.mm, event.pid)) or (yield from self._meet(event))
@@ -79,6 +100,7 @@ class MmPlayer:
                     continue
                 self._rows.append(_row(event, place))
                 self._lines.append(event.line)
+                self._pids.append(event.pid or 0)
                 if len(self._rows) >= BATCH:
                     yield from self._flush()
             else:
@@ -91,9 +113,6 @@ class MmPlayer:
             if self._broken:
                 return
         yield from self._flush()
-        for space in list(self._live.values()):
-            if not self._broken:
-                yield from self._end(space)
 
     # -- whose is it -----------------------------------------------------------------------
 
@@ -153,10 +172,13 @@ class MmPlayer:
         elif not self._broken:
             self._residents.touched(space, event.pid)
             self.line = event.line
-            yield from self._end(space)
+            yield from self._end(space, event.pid)
 
-    def _end(self, space: MmSpace) -> Iterator[Told]:
-        """Validate a space as a whole, let it be looked into, and give its place back."""
+    def _end(self, space: MmSpace, pid: int | None) -> Iterator[Told]:
+        """Validate a space as a whole, let it be looked into, and give its place back.
+
+        pid  of the process that ends it
+        """
         self.counts.ends += 1
         if self.how.validate:
             found = self._ground.validate(space.place)
@@ -165,7 +187,7 @@ class MmPlayer:
                 yield Broken(self.line, found, is_last=True)
                 return
         yield Ending(space, self.line, lambda: self._ground.ranges(space.place))
-        validated, compared = self._ground.end(space.place)
+        validated, compared = self._ground.end(space.place, pid)
         self.counts.validated += validated
         self.counts.compared += compared
         self._residents.left(space)
@@ -181,12 +203,12 @@ class MmPlayer:
         """Play the rows that wait; tell of what differs, and of what could not be played."""
         if not self._rows or self._broken:
             return
-        table = np.array(self._rows, np.uint64)
+        table, pids = np.array(self._rows, np.uint64), np.array(self._pids, np.uint64)
         lines, at = self._lines, 0
-        self._rows, self._lines = [], []
+        self._rows, self._lines, self._pids = [], [], []
         while at < len(table) and not self._broken:
             try:
-                reached, stopped, address = self._ground.play(table, at)
+                reached, stopped, address = self._ground.play(table, pids, at)
             except MemoryError:
                 self.line = lines[at]
                 raise
@@ -246,14 +268,18 @@ class MmPlayer:
 class MmPlayers:
     """Makes players, all on one ground; on another, once something was found wrong there."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: TraceFile | None = None) -> None:
+        """Make none yet; `trace` is for what the first one does."""
         self._ground: Ground | None = None
+        self._trace = trace
 
     def __call__(self, how: How) -> MmPlayer:
         """Return a player for one recording; the first one compiles the kernels."""
         if self._ground is None or self._ground.is_broken:
             self._ground = Ground()
-        return MmPlayer(self._ground, how)
+        file, self._trace = self._trace, None
+        tracer = self._ground.trace(file) if file is not None else None
+        return MmPlayer(self._ground, how, tracer)
 
 
 def _is_exec(space: MmSpace, event: Store) -> bool:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stressd.evidence import TraceSample
 from stressd.replay.how import How
 from stressd.replay.residents import Home
 from stressd.replay.spaces import AddressSpaces, Space
@@ -116,6 +117,11 @@ class Player(Protocol):
     line: int  # of the event that was taken last
 
     @property
+    def traced(self) -> TraceSample | None:
+        """What was written of it, if a trace was asked for."""
+        ...
+
+    @property
     def counts(self) -> Counts:
         """How much was played so far."""
         ...
@@ -135,6 +141,7 @@ class TreePlayer:
         self._asked = 0
         self._missed = 0
         self._ends = 0
+        self.traced: TraceSample | None = None
 
     @property
     def counts(self) -> Counts:

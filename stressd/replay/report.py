@@ -10,6 +10,7 @@ operations          stores, erases, searches and ends; and the seconds that read
                     the recording took, without starting up
 snapshots           final mappings compared with the tree of their process; equal
 findings            what is wrong (forbidden) and what one should know (interesting)
+trace               null, or what was written as --trace asks: path, events, ...
 verdict             VALID    nothing wrong, and all was seen
                     UNKNOWN  nothing wrong, but events or answers are missing
                     INVALID  a wrong answer, another final map, or a broken tree
@@ -17,10 +18,10 @@ verdict             VALID    nothing wrong, and all was seen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from stressd.evidence import Finding
+from stressd.evidence import Finding, TraceSample
 from stressd.replay.how import How
 from stressd.replay.player import Counts
 from stressd.verdict import Verdict
@@ -41,6 +42,7 @@ class Report:
     seconds: float  # reading and playing, without starting up
     findings: tuple[Finding, ...]
     verdict: Verdict
+    trace: TraceSample | None = None  # what was written
 
     @property
     def rate(self) -> int:
@@ -67,6 +69,7 @@ class Report:
                 }
                 for finding in self.findings
             ],
+            "trace": asdict(self.trace) if self.trace else None,
             "verdict": self.verdict.name,
         }
 

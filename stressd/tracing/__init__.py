@@ -8,8 +8,3 @@ lines    what one event looks like
 file     FILE.partial, no larger than it may be, then FILE
 tracer   begin, end, and what was written
 """
-
-from stressd.tracing.file import TraceFile
-from stressd.tracing.tracer import Tracer
-
-__all__ = ["TraceFile", "Tracer"]

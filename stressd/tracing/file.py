@@ -36,6 +36,7 @@ class TraceFile:
         self.partial = path.with_name(path.name + PARTIAL)
         self.limit = limit
         self._size = 0  # once it is closed
+        self._used = False
         try:
             if path.is_dir():
                 raise IsADirectoryError(0, "is a folder", str(path))
@@ -64,6 +65,7 @@ class TraceFile:
 
     def add(self, data: bytes) -> None:
         """Add what is in the margin: a last line."""
+        self._used = True
         try:
             self._file.write(data)
         except OSError as failure:
@@ -90,10 +92,11 @@ class TraceFile:
         with contextlib.suppress(OSError):
             self._raw.close()
 
-    def remove(self) -> None:
-        """Make it never have been."""
-        self.abandon()
-        self.partial.unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Make it never have been, if nothing was ever written to it; else do nothing."""
+        if not self._used:
+            self.abandon()
+            self.partial.unlink(missing_ok=True)
 
     def _error(self, failure: OSError) -> TraceFileError:
         """Return the user's form of an error."""

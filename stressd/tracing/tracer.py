@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from stressd.display.units import size as size_text
 from stressd.evidence import TraceSample
+from stressd.tracing import lines
 from stressd.tracing.file import TraceFile, TraceFileError
-from stressd.tracing.lines import HEAD, MISSING, lines_of
 from stressd.tracing.order import SLOT, STAMP, START, Order, Table
 from stressd_kernels.layout import SLOT_WORDS, SLOTS, SLOTS_MAX
 from stressd_kernels.mm.drain import EventRings, Words
@@ -74,7 +74,7 @@ class Tracer:
     def begin(self) -> None:
         """Write the head of the file, and let events be written down."""
         self._start = self._rings.now()
-        self._file.takes(HEAD)
+        self._file.takes(lines.HEAD)
         self._rings.switch_on()
         self._thread.start()
 
@@ -135,7 +135,7 @@ class Tracer:
         if not self._write(self._order.rest(), self._rings.now()):
             return False
         self._behind = self._rings.lost - self._order.lost
-        return not self._behind or self._file.takes(MISSING % (0, self._behind))
+        return not self._behind or self._file.takes(lines.MISSING % (0, self._behind))
 
     def _take(self) -> int:
         """Take what the rings hold, a part of it if it is much; return how many records."""
@@ -168,8 +168,8 @@ class Tracer:
         """Write lines; False if the file has no room for more."""
         for begin in range(0, len(events), LINES):
             part = events[begin : begin + LINES]
-            lines = lines_of(part, self._microseconds(part[:, STAMP], now))
-            if not self._file.takes("".join(lines)):
+            texts = lines.lines_of(part, self._microseconds(part[:, STAMP], now))
+            if not self._file.takes("".join(texts)):
                 return False
             self._events += len(part)
         return True

@@ -311,6 +311,7 @@ def test_a_report_is_json(tmp_path: Path) -> None:
         "operations_per_second",
         "snapshots",
         "findings",
+        "trace",
         "verdict",
     ]
     assert found["format"] == "mt_mod"

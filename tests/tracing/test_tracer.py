@@ -15,8 +15,8 @@ import pytest
 
 from stressd.traces import open_recording
 from stressd.traces.events import Destroy, Event, Lost
-from stressd.tracing import TraceFile, Tracer
-from stressd.tracing.file import MARGIN, TraceFileError
+from stressd.tracing.file import MARGIN, TraceFile, TraceFileError
+from stressd.tracing.tracer import Tracer
 from stressd_kernels.worker import TRACE_CAPACITY, TRACE_LOST
 from tests.tracing.making import ID_BASE, Stage, event, read
 
@@ -197,7 +197,7 @@ def test_a_name_that_cannot_be_written_is_an_error_at_once(tmp_path: Path) -> No
     first = TraceFile(tmp_path / "t.trace", PLENTY)
     with pytest.raises(TraceFileError, match="another process writes it"):
         TraceFile(tmp_path / "t.trace", PLENTY)
-    first.remove()
+    first.forget()
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

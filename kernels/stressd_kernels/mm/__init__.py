@@ -5,9 +5,9 @@ calls     what can be asked, and how         frame     reserve, lock, validate, 
 track     every change goes to all           links     the list and the rb-tree
 counts    pages, and the limits on them      lookup    which VMA, with the lock held
 cache     the last VMAs that were found      finding   what was wrong
-trace     every store, for others to read      validate  all structures against each other
+trace     every store, for others to read    drain     taking events out of the rings
 compare   two answers to one question        odd       the faults of the original, as switches
-report    a finding as text
+validate  all structures against each other    report    a finding as text
 fault     touching memory                    anon      what the first write leaves
 stack     what grows when it is touched
 drain     taking events out of the rings

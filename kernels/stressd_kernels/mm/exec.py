@@ -27,6 +27,7 @@ from stressd_kernels.mm.layout import (
     MM_TREE,
 )
 from stressd_kernels.mm.lookup import vma_first
+from stressd_kernels.mm.trace import EVENTS_OF_A_CALL, trace_actor, trace_begin
 from stressd_kernels.mm.track import track_link, track_resize, tree_erase
 from stressd_kernels.mm.words import (
     EAGAIN,
@@ -53,6 +54,7 @@ from stressd_kernels.records import (
 )
 
 STACK_GROWTH = np.uint64(128 << 10)  # bytes below the arguments
+EVENTS = np.uint64(EVENTS_OF_A_CALL)
 ALIVE = np.uint64(MM_ALIVE)
 NONE = np.uint64(MM_NONE)
 
@@ -78,7 +80,9 @@ def execute(base, mm, slot, a, b, c, d, e):
     words = words_at(base)
     if a & PAGE_MASK != U0 or a == U0 or a > TASK_SIZE:
         return EINVAL
-    status = mm_again(words, mm, slot)
+    status = trace_begin(words, mm, slot, EVENTS)
+    if status == OK:
+        status = mm_again(words, mm, slot)
     if status == OK:
         status = hold_begin(words, np.int64(words[mm + MM_TREE]), slot)
     if status != OK:
@@ -86,6 +90,7 @@ def execute(base, mm, slot, a, b, c, d, e):
     if words[mm + MM_STATE] != NONE:
         return mm_end(words, mm, slot, EAGAIN)
     identity_begin(words, mm)
+    trace_actor(words, mm, slot)
     track_link(words, mm, slot, stack_first(words, mm, slot, a))
     store_relaxed(words, mm + MM_STATE, ALIVE)
     return mm_end(words, mm, slot, OK)

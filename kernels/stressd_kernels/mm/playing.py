@@ -4,6 +4,9 @@ Rows are those of sources/recording.py; ROW_TREE is the number of a space, a blo
 (growing.py). STORE has the identity of the VMA in ROW_SIZE and ROW_* bits in ROW_MASK. The end of
 a space is not a row: Python looks at it first.
 
+While events are traced (trace.py), each row is played in the name of the process that the
+recording tells of; and none before there is room for its events.
+
 For one thread that has all these address spaces to itself.
 """
 
@@ -30,6 +33,7 @@ from stressd_kernels.mm.growing import (
 )
 from stressd_kernels.mm.layout import ANSWER, MM_OFFSET
 from stressd_kernels.mm.lookup import maple_find
+from stressd_kernels.mm.trace import EVENTS_OF_A_CALL, trace_begin, trace_on
 from stressd_kernels.mm.words import ENOMEM, VM_GROWSDOWN
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
 from stressd_kernels.sources.recording import (
@@ -46,7 +50,9 @@ from stressd_kernels.sources.recording import (
     ROW_TREE,
     ROW_WORDS,
 )
+from stressd_kernels.worker import TRACE_NAMED
 
+EVENTS = np.uint64(2 * EVENTS_OF_A_CALL)  # of all calls that one row takes
 RECORD_STORE = int(Call.RECORD_STORE)
 RECORD_ERASE = int(Call.RECORD_ERASE)
 SEARCH = int(Call.SEARCH)
@@ -103,13 +109,26 @@ def search_play(words, slot, space, row):
     return OK if address == recorded else MISSED
 
 
+@kernel
+def row_play(words, slot, space, row):
+    """Play one row; return what came of it."""
+    kind = load_relaxed(words, row + ROW_KIND)
+    if kind == KIND_STORE:
+        return store_play(words, slot, space, row)
+    if kind == KIND_ERASE:
+        return erase_play(words, slot, space, row)
+    return search_play(words, slot, space, row)
+
+
 @entry
 def play(base, mm, slot, a, b, c, d, e):
     """Play rows a .. b of the table at word index c on the spaces at word index d.
 
-    Returns how many rows were played, counted from row 0, the one that it stopped at among them;
+    e       word index of a process for each row (0: not known); for traces
+    return  how many rows were played, counted from row 0, the one that it stopped at among them
+
     RESULT_LAST: OK, MISSED (RESULT_FIRST: the address that was found, or NOWHERE), or what a call
-    answered that could not be made.
+    answered that could not be made; BACKLOG, if the next row has to wait for the trace.
     """
     words = words_at(base)
     status = OK
@@ -117,13 +136,14 @@ def play(base, mm, slot, a, b, c, d, e):
     while number < b and status == OK:
         row = np.int64(c) + np.int64(number) * ROW_WORDS
         space = np.int64(d) + np.int64(load_relaxed(words, row + ROW_TREE)) * SPACE_WORDS
-        kind = load_relaxed(words, row + ROW_KIND)
-        if kind == KIND_STORE:
-            status = store_play(words, slot, space, row)
-        elif kind == KIND_ERASE:
-            status = erase_play(words, slot, space, row)
-        else:
-            status = search_play(words, slot, space, row)
+        if trace_on(words):
+            pid = load_relaxed(words, np.int64(e) + np.int64(number))
+            store_relaxed(words, slot + TRACE_NAMED, pid)
+            space_mm = np.int64(load_relaxed(words, space + SPACE_MM))
+            status = trace_begin(words, space_mm, slot, EVENTS)
+            if status != OK:
+                break
+        status = row_play(words, slot, space, row)
         number += U1
     words[slot + RESULT_LAST] = status
     return number

@@ -23,8 +23,9 @@ Addresses are those of pages, so the kind finds room in the low bits of a word. 
 mm's own count of events, taken under its lock: the order inside one address space, whichever
 threads changed it. Stamps are ticks of a clock, for people: they order nothing.
 
-`foreign` marks what one address space does to another, as fork, which fills the child's tree in
-the name of the parent.
+`foreign` marks what is not done in the name of the address space itself: fork fills the child's
+tree for the parent, and whoever plays a recording may name the process that it tells of
+(TRACE_NAMED).
 
 **Nothing is lost**, unless a call makes more events than a ring holds. A call waits for room
 before it takes its lock: `trace_begin` answers BACKLOG, as a write does that must wait for
@@ -79,6 +80,7 @@ from stressd_kernels.worker import (
     TRACE_CAPACITY,
     TRACE_HEAD,
     TRACE_LOST,
+    TRACE_NAMED,
     TRACE_RECORDS,
     TRACE_SAID,
     TRACE_TAIL,
@@ -140,14 +142,24 @@ def trace_begin(words, mm, slot, events):
 
 @kernel
 def trace_room(words, mm, slot, events):
-    """Note that `mm` acts, and say whether its call finds room; never more than a whole ring."""
-    store_relaxed(words, slot + TRACE_ACTOR, load_relaxed(words, mm + MM_ID))
+    """Note who acts, and say whether the call finds room; never more than a whole ring."""
+    actor = load_relaxed(words, slot + TRACE_NAMED)
+    if actor == U0:
+        actor = load_relaxed(words, mm + MM_ID)
+    store_relaxed(words, slot + TRACE_ACTOR, actor)
     head = load_acquire(words, slot + TRACE_HEAD, "T4")  # pairs with T3 (trace_take)
     used = load_relaxed(words, slot + TRACE_TAIL) - head
     if used == U0 or used + events <= CAPACITY:
         return OK
     counter_one(words, slot + TRACE_WAITS)
     return BACKLOG
+
+
+@kernel_inline
+def trace_actor(words, mm, slot):
+    """Let `mm`, which has just begun, be the one that acts, instead of the block's last."""
+    if load_relaxed(words, HEADER_TRACE) != U0:
+        store_relaxed(words, slot + TRACE_ACTOR, load_relaxed(words, mm + MM_ID))
 
 
 @kernel_inline

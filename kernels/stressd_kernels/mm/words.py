@@ -16,7 +16,7 @@ import numpy as np
 
 from stressd_kernels.door import kernel_inline
 from stressd_kernels.layout import TREES_MAX, U0, U1
-from stressd_kernels.mm.layout import MM_ID, MM_NUMBERS
+from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_NUMBERS
 from stressd_kernels.records import VMA_END, VMA_START
 
 PAGE_SHIFT = np.uint64(12)
@@ -112,6 +112,7 @@ def identity_begin(words, mm):
     """Give a block that another address space begins in its new MM_ID; the lock is held."""
     words[mm + MM_ID] += np.uint64(TREES_MAX)
     words[mm + MM_NUMBERS] = U0
+    words[mm + MM_EVENTS] = U0
 
 
 @kernel_inline
