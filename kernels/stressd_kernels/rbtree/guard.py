@@ -3,11 +3,14 @@
 A VMA that grows down begins STACK_GUARD_GAP earlier for those below it, one that grows up ends as
 much later for those above it. RB_OWN takes the first off, never the second: a search looks at
 that when it has found a gap, as Linux does.
+
+Flags may change while a reader without the lock looks at them. Whether it grows a VMA keeps for
+life, but in a recording, which does not say so: mm/growing.py concludes it.
 """
 
 import numpy as np
 
-from stressd_kernels.door import kernel_inline
+from stressd_kernels.door import kernel_inline, load_relaxed
 from stressd_kernels.layout import U0, UMAX
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
 
@@ -19,14 +22,14 @@ STACK_GUARD_GAP = np.uint64(256 << 12)  # bytes
 @kernel_inline
 def grows_down(words, vma):
     """Say whether there is such a VMA, and it grows down."""
-    return vma != NO_RECORD and words[vma + VMA_FLAGS] & VM_GROWSDOWN != U0
+    return vma != NO_RECORD and load_relaxed(words, vma + VMA_FLAGS) & VM_GROWSDOWN != U0
 
 
 @kernel_inline
 def start_gap(words, vma):
     """Return where a VMA begins for those below it: never below address 0."""
     start = words[vma + VMA_START]
-    if words[vma + VMA_FLAGS] & VM_GROWSDOWN == U0:
+    if load_relaxed(words, vma + VMA_FLAGS) & VM_GROWSDOWN == U0:
         return start
     return start - STACK_GUARD_GAP if start >= STACK_GUARD_GAP else U0
 
@@ -35,7 +38,7 @@ def start_gap(words, vma):
 def end_gap(words, vma):
     """Return where a VMA ends for those above it: never beyond the last address."""
     end = words[vma + VMA_END]
-    if words[vma + VMA_FLAGS] & VM_GROWSUP == U0:
+    if load_relaxed(words, vma + VMA_FLAGS) & VM_GROWSUP == U0:
         return end
     return end + STACK_GUARD_GAP if end < UMAX - STACK_GUARD_GAP else UMAX
 
