@@ -39,12 +39,24 @@ def test_brk_within_a_page_changes_only_the_number() -> None:
 
 
 def test_brk_grows_and_shrinks_one_vma() -> None:
-    """Growing joins what is below; shrinking is a munmap."""
+    """Growing joins the heap below; shrinking is a munmap."""
+    mm = heap()
+    assert brk(mm, at(12)) == at(12)
+    assert brk(mm, at(14)) == at(14)
+    assert shape(mm) == [(10, 14)]
+    assert brk(mm, at(11)) == at(11)
+    assert shape(mm) == [(10, 11)]
+
+
+def test_brk_does_not_join_what_ends_where_it_starts() -> None:
+    """As the bss of a program does; but what reaches beyond it, into the page, is the heap's."""
     mm = heap(vma(8, 10))
     assert brk(mm, at(14)) == at(14)
+    assert shape(mm) == [(8, 10), (10, 14)]
+    mm = heap(vma(8, 10))
+    mm.start_brk = mm.brk = at(10) - 5
+    assert brk(mm, at(14)) == at(14)
     assert shape(mm) == [(8, 14)]
-    assert brk(mm, at(11)) == at(11)
-    assert shape(mm) == [(8, 11)]
 
 
 def test_brk_does_not_join_what_is_above() -> None:

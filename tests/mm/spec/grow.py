@@ -53,7 +53,7 @@ def brk(mm: AddressSpace, address: int) -> int:
 
 
 def _grow_heap(mm: AddressSpace, old: int, new: int) -> None:
-    """Add [old, new) to the heap; it joins only what is below it."""
+    """Add [old, new) to the heap; it joins only the heap below it, never what ends at start_brk."""
     if new > TASK_SIZE:
         raise Failed("ENOMEM")
     above = find_vma(mm, old)
@@ -67,7 +67,7 @@ def _grow_heap(mm: AddressSpace, old: int, new: int) -> None:
     if mm.map_count > mm.limits.map_count:
         raise Failed("ENOMEM")
     part = Part(old, new, flags, None, old // PAGE)
-    if merge_new(mm, part, left_only=True) is None:
+    if old <= mm.start_brk or merge_new(mm, part, left_only=True) is None:
         mm.insert(Vma(old, new, flags, None, part.pgoff))
     if flags & Vm.LOCKED:
         populate(mm, old, new)
