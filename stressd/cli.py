@@ -158,6 +158,26 @@ def replay(
 
 @app.command()
 @guarded
+def record(
+    command: Annotated[
+        list[str], typer.Argument(help="The program and its arguments.", metavar="-- COMMAND...")
+    ],
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", help="The log; else COMMAND.strace.gz.")
+    ] = None,
+    maps: Annotated[str | None, typer.Option(help="The mappings; else beside the log.")] = None,
+    pause: Annotated[
+        str, typer.Option(help="How long a process waits for its mappings to be read.")
+    ] = "20ms",
+) -> int:
+    """Record a program through strace, for `replay` and for recordings as a source."""
+    from stressd.record.command import run as run_record
+
+    return run_record(command, out, maps, pause)
+
+
+@app.command()
+@guarded
 def bench(
     entries: Annotated[
         str, typer.Option(help="Sizes to measure at, as 1e3,1e5,1e7.")
