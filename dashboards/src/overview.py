@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as models
-from health import (
-    address_spaces,
-    judgement,
-    lock,
-    process,
-    reclamation,
-    traces,
-    trees,
-    workers_and_supervisor,
-)
+from health import judgement, lock, process, reclamation, traces, trees, workers_and_supervisor
 from load import latency, operations, verdict_and_state
 from parts import choice, mark, select, variables
 
@@ -25,7 +16,6 @@ ROWS = (
     latency,
     reclamation,
     trees,
-    address_spaces,
     lock,
     judgement,
     traces,

@@ -1,6 +1,7 @@
 """`stressd replay FILE... [--maps FILE] [--stage S] [--validate V] [--json]`: replay recordings.
 
-A file is a path, or the name of a recording that comes with stressd. Its final mappings are
+A file is a path, or the name of a recording that comes with stressd; what kind it is, is told by
+its content: the changes of trees (judge.py), or a log of system calls (strace/). Its mappings are
 looked for beside it (ls.trace.gz -> ls.maps.gz) unless they are named. With `--stage every` each
 file is replayed once for each stage.
 
@@ -33,7 +34,11 @@ from stressd.replay.how import VALIDATE_DEFAULT, How
 from stressd.replay.judge import replay
 from stressd.replay.player import Counts, Player
 from stressd.replay.report import Report
-from stressd.traces import open_recording
+from stressd.replay.strace import table as calls_table
+from stressd.replay.strace.model import MakeModel
+from stressd.replay.strace.report import CallReport, follow
+from stressd.traces import open_log
+from stressd.traces.calls import CallLog
 from stressd.tracing.file import TraceFile
 from stressd.verdict import Exit, Verdict
 
@@ -52,6 +57,8 @@ PIPED_WIDTH = 10_000  # columns: a line of a pipe is never folded
 
 
 MakePlayer = Callable[[How], Player]
+MakeModels = Callable[[How], MakeModel]
+AnyReport = Report | CallReport
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ def run(
     request: Request,
     write: Callable[[str], object],
     make_player: MakePlayer | None = None,
+    make_models: MakeModels | None = None,
 ) -> int:
     """Replay and return the exit code; `write` takes text with its newlines."""
     files = request.files
@@ -81,25 +89,25 @@ def run(
     if request.trace is not None and len(files) * len(request.stages) > 1:
         raise UsageError("--trace belongs to one recording and one stage")
     trace = TraceFile(request.trace, request.trace_max) if request.trace else None
-    make_player = make_player or mm_players(trace)
     try:
-        return _run(request, write, make_player)
+        players, models = make_player or mm_players(trace), make_models or mm_models
+        return _run(request, write, _Replay(players, models, trace is not None))
     finally:
         if trace is not None:
             trace.forget()
 
 
-def _run(request: Request, write: Callable[[str], object], make_player: MakePlayer) -> int:
+def _run(request: Request, write: Callable[[str], object], replayed: _Replay) -> int:
     """Replay every file on every stage and return the exit code."""
     files = request.files
-    reports: list[Report] = []
+    reports: list[AnyReport] = []
     errors: list[str] = []
     for file in files:
         how = How(request.stages[0], request.validate)
         try:
             for stage in request.stages:
                 how = How(stage, request.validate)
-                reports.append(report := _replayed(file, request.maps, how, make_player))
+                reports.append(report := replayed(file, request.maps, how))
                 if request.as_json:
                     write(json.dumps(report.as_json()) + "\n")
         except UserError as error:
@@ -120,13 +128,33 @@ def mm_players(trace: TraceFile | None) -> MakePlayer:
     return MmPlayers(trace)
 
 
-def _replayed(file: str, maps: str | None, how: How, make_player: MakePlayer) -> Report:
-    """Replay one file in one way; the report names it as the user does."""
-    path = resources.recording(file)
-    log = open_recording(path)
-    player = make_player(how)
-    report = replay(log, player, maps or maps_beside(path))
-    return dataclasses.replace(report, file=file, trace=player.traced)
+def mm_models(how: How) -> MakeModel:
+    """Return what makes models of address spaces out of the kernels, all in one arena."""
+    from stressd.replay.strace.kernels import KernelModels  # as above
+
+    return KernelModels(how)
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """What files are replayed on."""
+
+    make_player: MakePlayer
+    make_models: MakeModels
+    traces: bool = False  # a trace was asked for
+
+    def __call__(self, file: str, maps: str | None, how: How) -> AnyReport:
+        """Replay one file in one way; the report names it as the user does."""
+        path = resources.recording(file)
+        log = open_log(path)
+        maps = maps or maps_beside(path)
+        if isinstance(log, CallLog):
+            if self.traces:
+                raise UsageError(f"--trace belongs to changes of trees; {file} is a log of calls")
+            return dataclasses.replace(follow(log, how, self.make_models(how), maps), file=file)
+        player = self.make_player(how)
+        report = replay(log, player, maps)
+        return dataclasses.replace(report, file=file, trace=player.traced)
 
 
 def unread(file: str, how: How, message: str) -> Report:
@@ -144,16 +172,21 @@ def unread(file: str, how: How, message: str) -> Report:
     )
 
 
-def rendered(reports: Sequence[Report], terminal: bool, unread: int = 0) -> str:
-    """Return the reports as a table, their findings, and one closing line.
+def rendered(reports: Sequence[AnyReport], terminal: bool, unread: int = 0) -> str:
+    """Return the reports as a table of each kind, their findings, and one closing line.
 
     unread  how many more files there were, which could not be read
     """
     out = io.StringIO()
     width = None if terminal else PIPED_WIDTH
     console = Console(file=out, force_terminal=terminal, width=width, highlight=False)
-    console.print(_table(reports, terminal))
-    for trace in filter(None, (report.trace for report in reports)):
+    events = [report for report in reports if isinstance(report, Report)]
+    calls = [report for report in reports if isinstance(report, CallReport)]
+    if events:
+        console.print(_table(events, terminal))
+    if calls:
+        console.print(calls_table.table(calls, STYLES, terminal))
+    for trace in filter(None, (report.trace for report in events)):
         console.print(Text(trace_text(trace)), soft_wrap=True)
         if trace.ended:
             console.print(Text(trace.ended, style="yellow"), soft_wrap=True)
@@ -161,7 +194,7 @@ def rendered(reports: Sequence[Report], terminal: bool, unread: int = 0) -> str:
         for finding in report.findings:
             style = "red" if finding.grade == "forbidden" else "yellow"
             console.print(Text(finding.message, style=style), soft_wrap=True)
-    console.print(_closing(reports, unread), soft_wrap=True)
+    console.print(_closing(events, calls, unread), soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -190,20 +223,28 @@ def _table(reports: Sequence[Report], terminal: bool) -> Table:
     return table
 
 
-def _closing(reports: Sequence[Report], unread: int) -> Text:
+def _closing(events: Sequence[Report], calls: Sequence[CallReport], unread: int) -> Text:
     """Return the verdict over all recordings, and on what it rests."""
+    reports: list[AnyReport] = [*events, *calls]
     verdict = max(report.verdict for report in reports)
     if unread:
         verdict = max(verdict, Verdict.UNKNOWN)
+    parts = [_agreed(events)] if events else []
+    parts += [calls_table.closing(calls)] if calls else []
+    parts.append(_validated(reports[0].how.validate))
+    if unread:
+        parts.append(f"{unread} of {unread + len(reports)} files could not be read")
+    return Text.assemble((verdict.name, STYLES[verdict]), ": " + "; ".join(parts))
+
+
+def _agreed(reports: Sequence[Report]) -> str:
+    """Say how many searches and final maps were right."""
     counts = [report.counts for report in reports]
     asked, agreed = sum(c.asked for c in counts), sum(c.agreed for c in counts)
     compared, equal = sum(r.compared for r in reports), sum(r.equal for r in reports)
-    return Text.assemble(
-        (verdict.name, STYLES[verdict]),
-        f": {agreed:,} of {asked:,} gap searches gave the recorded answer, "
-        f"{equal:,} of {compared:,} final maps are equal",
-        f"; {_validated(reports[0].how.validate)}",
-        f"; {unread} of {unread + len(reports)} files could not be read" if unread else "",
+    return (
+        f"{agreed:,} of {asked:,} gap searches gave the recorded answer, "
+        f"{equal:,} of {compared:,} final maps are equal"
     )
 
 

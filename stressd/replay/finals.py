@@ -28,7 +28,7 @@ Range = tuple[int, int]
 def maps_beside(recording: str) -> str | None:
     """Return the file of mappings that belongs to a recording by its name, if there is one."""
     path = Path(recording)
-    stem = path.name.removesuffix(".gz").removesuffix(".trace")
+    stem = path.name.removesuffix(".gz").removesuffix(".trace").removesuffix(".strace")
     for name in (f"{stem}.maps.gz", f"{stem}.maps"):
         if (path.parent / name).is_file() and name != path.name:
             return str(path.parent / name)

@@ -60,15 +60,7 @@ class Report:
             "seconds": round(self.seconds, 6),
             "operations_per_second": self.rate,
             "snapshots": {"compared": self.compared, "equal": self.equal},
-            "findings": [
-                {
-                    "oracle": finding.oracle,
-                    "grade": finding.grade,
-                    "message": finding.message,
-                    "details": dict(finding.details),
-                }
-                for finding in self.findings
-            ],
+            "findings": [finding.as_json() for finding in self.findings],
             "trace": asdict(self.trace) if self.trace else None,
             "verdict": self.verdict.name,
         }

@@ -51,6 +51,17 @@ def open_recording(path: str) -> EventLog:
     return found.events(source)
 
 
+def open_log(path: str) -> EventLog | CallLog:
+    """Open a recording or a log of system calls, whichever the file is."""
+    source = TextFile(path)
+    found = next(known for known in FORMATS if known.looks_like(source.head))
+    reader = found.calls or found.events
+    if reader is None:
+        source.close()
+        raise TraceError(f"{path}: not a recording: this is {found.says}")
+    return reader(source)
+
+
 def open_calls(path: str) -> CallLog:
     """Open a log of system calls; its records are read when they are asked for."""
     source = TextFile(path)

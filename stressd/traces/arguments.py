@@ -223,6 +223,14 @@ def _other(name: str, *words: bytes) -> CallReader:
     return read
 
 
+def _prctl(arguments: Sequence[bytes], path: str | None, returned: Returned) -> Call | None:
+    """Read the prctl that names memory; another that moves the program's parts is not followed."""
+    if arguments[:2] == [b"PR_SET_VMA", b"PR_SET_VMA_ANON_NAME"] and len(arguments) > 4:
+        name = None if arguments[4] == b"NULL" else string(arguments[4])
+        return calls.Named(number(arguments[2]), number(arguments[3]), name, returned)
+    return _other("prctl", b"PR_SET_VMA", b"PR_SET_MM,")(arguments, path, returned)
+
+
 def _path(at: int) -> CallReader:
     """Return the reader of an exec whose path is its argument `at`."""
 
@@ -299,7 +307,7 @@ CALLS: dict[bytes, CallReader] = {
                                                     "ADDR_COMPAT_LAYOUT": 0x200000,
                                                     "READ_IMPLIES_EXEC": 0x400000,
                                                     "PER_LINUX": 0})),
-    b"prctl": _other("prctl", b"PR_SET_VMA", b"PR_SET_MM,"),
+    b"prctl": _prctl,
     b"ioctl": _other("ioctl", b"UFFDIO_REGISTER", b"UFFDIO_UNREGISTER"),
     b"mseal": _other("mseal"),
     b"map_shadow_stack": _other("map_shadow_stack"),

@@ -17,7 +17,7 @@ Lengths are as the caller gave them, not rounded to pages. Numbers are those of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 KEY_MAX = (1 << 64) - 1
 PAGE_SHIFT = 12
@@ -252,6 +252,15 @@ class RemapFilePages(NamedTuple):
     returned: Returned
 
 
+class Named(NamedTuple):
+    """Anonymous memory of a range was to be named (PR_SET_VMA_ANON_NAME)."""
+
+    address: int
+    length: int
+    name: str | None
+    returned: Returned
+
+
 class Open(NamedTuple):
     """A file was opened; the result is its descriptor."""
 
@@ -355,13 +364,14 @@ class Foreign(NamedTuple):
 
 MemoryCall = (
     Mmap | Munmap | Mprotect | PkeyMprotect | Madvise | Mremap | Brk | Mlock | Munlock | Mlockall
-    | Munlockall | Mbind | Shmget | Shmat | Shmdt | RemapFilePages | Other
+    | Munlockall | Mbind | Shmget | Shmat | Shmdt | RemapFilePages | Named | Other
 )  # fmt: skip
 ProcessCall = Clone | Exec | Exit | ExitGroup | Rlimit | Personality | Open | Close | Dup
 Call = MemoryCall | ProcessCall
 Record = Call | Signal | Ended | Lost | Foreign
 
 
+@runtime_checkable
 class CallLog(Protocol):
     """One log of system calls, read once from front to back; the counts are final at the end."""
 
@@ -375,4 +385,8 @@ class CallLog(Protocol):
 
     def __iter__(self) -> Iterator[Record]:
         """Yield the records, each where its call returned."""
+        ...
+
+    def inside(self, tid: int) -> bool:
+        """Tell whether the thread is in a call about memory that has not returned as yet."""
         ...

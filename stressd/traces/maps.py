@@ -59,6 +59,17 @@ class Snapshot:
     kind: str  # exec, exit_group, ..., or empty
     line: int  # where it begins
     mappings: tuple[Mapping, ...] = field(repr=False)
+    heading: str = field(default="", repr=False)
+
+    def word(self, name: str) -> str:
+        """Return what the heading says behind name=, or nothing."""
+        match = re.search(rf" {name}=(\S+)", self.heading)
+        return match[1] if match else ""
+
+    def number(self, name: str) -> int | None:
+        """Return the number that the heading says behind name=."""
+        word = self.word(name)
+        return int(word) if word.isdecimal() else None
 
     @property
     def is_final(self) -> bool:
@@ -110,13 +121,14 @@ def _why_not(failure: OSError) -> str:
 def _snapshots(path: str, lines: Iterable[bytes]) -> Iterator[Snapshot]:
     """Yield the lists in `lines`; one that begins before any heading has no process."""
     pid: int | None = None
-    kind, began = "", 1
+    kind, began, said = "", 1, ""
     mappings: list[Mapping] = []
     for number, line in enumerate(lines, 1):
         if heading := SNAPSHOT.match(line):
             if mappings:
-                yield Snapshot(pid, kind, began, tuple(mappings))
+                yield Snapshot(pid, kind, began, tuple(mappings), said)
             pid, kind, began, mappings = int(heading[1]), heading[2].decode(), number, []
+            said = line.decode("utf-8", "surrogateescape")
         elif line.startswith(b"# snapshot"):
             raise _bad(path, number, "a heading needs pid= and kind=", line)
         elif line.strip() and not line.startswith(b"#"):
@@ -124,7 +136,7 @@ def _snapshots(path: str, lines: Iterable[bytes]) -> Iterator[Snapshot]:
             if mappings and mapping.start < mappings[-1].end:
                 raise _bad(path, number, "this mapping begins before the last one ended", line)
             mappings.append(mapping)
-    yield Snapshot(pid, kind, began, tuple(mappings))
+    yield Snapshot(pid, kind, began, tuple(mappings), said)
 
 
 def _mapping(path: str, number: int, line: bytes) -> Mapping:

@@ -77,6 +77,11 @@ VFORK = calls.CLONE_VM | calls.CLONE_VFORK
 PROCESS_CALLS = (calls.Clone, calls.Exec, calls.Exit, calls.ExitGroup)
 NO_MEMORY = (*PROCESS_CALLS, Foreign, Signal, Ended)
 
+MEMORY_CALLS = {
+    b"mmap", b"munmap", b"mprotect", b"pkey_mprotect", b"madvise", b"mremap", b"brk", b"mlock",
+    b"mlock2", b"munlock", b"mlockall", b"munlockall", b"mbind", b"shmat", b"shmdt",
+    b"remap_file_pages",
+}  # fmt: skip
 FOREIGN_CALLS = {
     b"mmap2": "32-bit processors",
     b"old_mmap": "32-bit processors",
@@ -164,6 +169,11 @@ class StraceLog:
             raise TraceError(
                 f"{self.path}: not a log of system calls: no call in its {self._line} lines"
             )
+
+    def inside(self, tid: int) -> bool:
+        """Tell whether the thread is in a call about memory that has not returned as yet."""
+        thread = self._threads.get(tid)
+        return bool(thread and thread.pending and thread.pending.name in MEMORY_CALLS)
 
     # -- lines -------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from stressd.traces.calls import (
     Mprotect,
     Mremap,
     Munmap,
+    Named,
     Open,
     Other,
     Personality,
@@ -175,7 +176,9 @@ PRINTED: dict[str, Record] = {
         "AS", calls.KEY_MAX, ok(0)
     ),
     "personality(ADDR_COMPAT_LAYOUT) = 0 (PER_LINUX)": Personality(0x200000, ok(0)),
-    'prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x1, 4096, "heap") = 0': Other("prctl", ok(0)),
+    'prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x1, 4096, "heap") = 0': Named(1, 4096, "heap", ok(0)),
+    "prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, 0x1000, 1, NULL) = 0": Named(4096, 1, None, ok(0)),
+    "prctl(PR_SET_MM, PR_SET_MM_BRK, 0x1000, 0, 0) = 0": Other("prctl", ok(0)),
     "ioctl(3<anon_inode:[userfaultfd]>, UFFDIO_REGISTER, {range={start=0x1}}) = 0": Other(
         "ioctl", ok(0)
     ),

@@ -15,11 +15,6 @@ from types import ModuleType
 
 def sources() -> dict[str, ModuleType]:
     """Return the modules of all kinds of source, by name."""
-    from stressd_kernels.sources import address_spaces, maps, recording, synthetic
+    from stressd_kernels.sources import maps, recording, synthetic
 
-    return {
-        "synthetic": synthetic,
-        "maps": maps,
-        "recording": recording,
-        "address-spaces": address_spaces,
-    }
+    return {"synthetic": synthetic, "maps": maps, "recording": recording}
