@@ -103,14 +103,15 @@ class Ground:
         block[SPACE_INHERITED_COUNT] = len(inherited)
         self._inherited[place] = inherited
 
-    def play(self, table: Words, pids: Words, at: int) -> tuple[int, Stopped, int]:
+    def play(self, table: Words, at: int, pids: Words | None = None) -> tuple[int, Stopped, int]:
         """Play the rows from number `at` on; return (how many are done, why no more, answer).
 
-        pids  the process of each row, 0 where it is not known; traces name it
+        pids  the process of each row, 0 where it is not known: traces name it
 
         Rows are counted from the table's first; the answer is what a search found that missed.
         MemoryError if the arena is full.
         """
+        pids = np.zeros(len(table), np.uint64) if pids is None else pids
         numbers = len(table), self._at(table), self._at(self._places), self._at(pids)
         reached, status = at, int(Status.BACKLOG)
         while status == Status.BACKLOG:  # for what is traced to be written
@@ -148,7 +149,7 @@ class Ground:
         first, last = self._listed[0, :2].tolist()
         return (first, last) if count else None
 
-    def end(self, place: int, pid: int | None) -> tuple[int, int]:
+    def end(self, place: int, pid: int | None = None) -> tuple[int, int]:
         """End the space; return how often it was validated, and how many searches compared.
 
         pid  of the process that ends it

@@ -31,12 +31,12 @@ from stressd.traces.textfile import TraceError
 from stressd.tracing.file import TraceFile
 from stressd.tracing.tracer import Tracer
 from stressd_kernels.layout import TREES_MAX
-from stressd_kernels.mm.growing import ROW_EXEC, ROW_FILLING
+from stressd_kernels.mm.growing import ROW_EXEC, ROW_FILLING, ROW_GROWS
 
 BATCH = 1 << 12  # rows: few enough to be in the processor's cache still when they are played
 KNOWN_MAX = 1 << 16  # pairs of space and process; beyond, all are found out anew
 NAMELESS = 0  # the identity of a mapping whose pointer was not shown
-EXEC, FILLING = int(ROW_EXEC), int(ROW_FILLING)
+EXEC, FILLING, GROWS = int(ROW_EXEC), int(ROW_FILLING), int(ROW_GROWS)
 STORE, ERASE = int(Kind.STORE), int(Kind.ERASE)
 NOT_PAGES = "no whole pages, or the last ones of all: an address space cannot hold it"
 
@@ -208,7 +208,7 @@ class MmPlayer:
         self._rows, self._lines, self._pids = [], [], []
         while at < len(table) and not self._broken:
             try:
-                reached, stopped, address = self._ground.play(table, pids, at)
+                reached, stopped, address = self._ground.play(table, at, pids)
             except MemoryError:
                 self.line = lines[at]
                 raise
@@ -307,7 +307,8 @@ def _row(event: Store | Erase | Search, place: Place) -> Row:
     """Return an event as a row; a search is not hopeless."""
     if isinstance(event, Store):
         identity = NAMELESS if event.vma == HIDDEN else event.vma
-        return STORE, place[0], event.first, event.last, identity, place[1], 0, 0
+        bits = place[1] | GROWS if event.grows else place[1]
+        return STORE, place[0], event.first, event.last, identity, bits, 0, 0
     if isinstance(event, Erase):
         return ERASE, place[0], event.first, event.last, 0, 0, 0, 0
     kind = Kind.GAP_DOWN if event.topdown else Kind.GAP_UP

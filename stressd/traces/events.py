@@ -32,6 +32,7 @@ class Store(NamedTuple):
     last: int
     pid: int | None
     line: int
+    grows: bool = False  # the log says that it grows down; False: it does not say
 
 
 class Erase(NamedTuple):

@@ -11,7 +11,9 @@
 The event is that of the change that introduced it, the tree's address being the identity of the
 address space, and the mapping's that of the VMA. DESTROY has no line feed of its own: that made
 blank lines. `vm_unmapped_area` names its address space (mm=), which the kernel's does not: without
-it nobody can tell where the search was. Lost events are announced as ftrace does.
+it nobody can tell where the search was. A comment before the store of a VMA that grows down says
+so (stressd/traces/mtmod.py reads it): guard gaps decide what a search finds. Lost events are
+announced as ftrace does.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from stressd_kernels.layout import SLOT_WORDS, SLOTS
 from stressd_kernels.mm.trace import (
     EVENT_EXIT,
     EVENT_FLAGS_AT,
+    EVENT_GROWS,
     EVENT_KINDS,
     EVENT_SEARCH,
     EVENT_STORE,
@@ -47,6 +50,7 @@ SEARCH = (
     PREFIX + "vm_unmapped_area: addr=%#x err=%d total_vm=%#x flags=%#x len=%#x lo=%#x hi=%#x "
     "mask=%#x ofs=%#x mm=%016x\n"
 )
+GROWS = "# (%016x) grows down\n"
 MISSING = "CPU:%d [LOST %d EVENTS]\n"
 IN_PAGE = (1 << 12) - 1  # of START: what is not the address
 
@@ -86,11 +90,13 @@ def lines_of(events: Table, microseconds: npt.NDArray[np.int64]) -> list[str]:
     events        rows as in stressd.tracing.order
     microseconds  when each was, of CLOCK_MONOTONIC
     """
-    lines = []
+    lines: list[str] = []
     seats = (events[:, SLOT] - np.uint64(SLOTS)) // np.uint64(SLOT_WORDS)
     for row, seat, when in zip(events.tolist(), seats.tolist(), microseconds.tolist(), strict=True):
         if row[LOST]:
             lines.append(MISSING % (seat, row[LOST]))
+        if row[START] & EVENT_GROWS and row[START] & EVENT_KINDS == EVENT_STORE:
+            lines.append(GROWS % row[VMA])
         head = (seat + 1, row[ACTOR], seat, *divmod(when, 1_000_000))
         lines.append(FORMS[row[START] & EVENT_KINDS](row, head))
     return lines

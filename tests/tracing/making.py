@@ -160,4 +160,4 @@ def event(mm: int, number: int) -> tuple[object, ...]:
 def read(found: Event) -> tuple[object, ...]:
     """Return an event that was read, without process and line."""
     assert isinstance(found, Store | Erase | Search | Destroy)
-    return (type(found).__name__, *found[:-2])
+    return (type(found).__name__, *found[: found._fields.index("pid")])

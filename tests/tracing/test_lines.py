@@ -28,6 +28,7 @@ from stressd_kernels.mm.trace import (
     EVENT_EXIT,
     EVENT_FLAGS_AT,
     EVENT_FOREIGN,
+    EVENT_GROWS,
     EVENT_SEARCH,
     EVENT_STORE,
     EVENT_SZERO,
@@ -110,6 +111,28 @@ def test_an_end_is_printed_as_the_change_prints_it() -> None:
 def test_what_is_done_for_another_is_printed_alike() -> None:
     """Who acts stands in the prefix alone."""
     assert line_of(EVENT_STORE | EVENT_FOREIGN, start=4096) == line_of(EVENT_STORE, start=4096)
+
+
+def test_a_store_of_what_grows_down_is_announced(tmp_path: Path) -> None:
+    """In a comment on the line before; nothing else tells a stack from another mapping."""
+    text = line_of(EVENT_STORE | EVENT_GROWS, vma=0xABC, start=4096, last=8191)
+    comment, line = text.splitlines()
+    assert comment == "# (0000000000000abc) grows down"
+    assert f"{line}\n" == line_of(EVENT_STORE, vma=0xABC, start=4096, last=8191)
+    store = Store(TREE, 0xABC, 4096, 8191, 12, 2, True)
+    assert read(recording(tmp_path, comment, line, line)) == [
+        store,
+        store._replace(line=3, grows=False),
+    ]
+
+
+def test_a_comment_about_another_mapping_says_nothing(tmp_path: Path) -> None:
+    """It is about the next store, if that is of the mapping that it names."""
+    line = line_of(EVENT_STORE, vma=0xABC, start=4096, last=8191).rstrip()
+    for comment in ("# (0000000000000abd) grows down", "# (abc) grows", "# (zz) grows down"):
+        (store,) = read(recording(tmp_path, comment, line))
+        assert isinstance(store, Store)
+        assert not store.grows
 
 
 def test_a_search_is_printed_as_the_kernel_prints_it(tmp_path: Path) -> None:

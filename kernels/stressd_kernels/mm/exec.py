@@ -27,7 +27,7 @@ from stressd_kernels.mm.layout import (
     MM_TREE,
 )
 from stressd_kernels.mm.lookup import vma_first
-from stressd_kernels.mm.trace import EVENTS_OF_A_CALL, trace_actor, trace_begin
+from stressd_kernels.mm.trace import trace_actor, trace_call
 from stressd_kernels.mm.track import track_link, track_resize, tree_erase
 from stressd_kernels.mm.words import (
     EAGAIN,
@@ -54,7 +54,6 @@ from stressd_kernels.records import (
 )
 
 STACK_GROWTH = np.uint64(128 << 10)  # bytes below the arguments
-EVENTS = np.uint64(EVENTS_OF_A_CALL)
 ALIVE = np.uint64(MM_ALIVE)
 NONE = np.uint64(MM_NONE)
 
@@ -80,7 +79,7 @@ def execute(base, mm, slot, a, b, c, d, e):
     words = words_at(base)
     if a & PAGE_MASK != U0 or a == U0 or a > TASK_SIZE:
         return EINVAL
-    status = trace_begin(words, mm, slot, EVENTS)
+    status = trace_call(words, mm, slot)
     if status == OK:
         status = mm_again(words, mm, slot)
     if status == OK:

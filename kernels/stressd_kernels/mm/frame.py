@@ -59,7 +59,7 @@ from stressd_kernels.mm.layout import (
     MM_VALIDATE,
     MM_VALIDATED,
 )
-from stressd_kernels.mm.trace import EVENTS_OF_A_CALL, trace_begin
+from stressd_kernels.mm.trace import trace_call
 from stressd_kernels.mm.words import ESRCH
 from stressd_kernels.verbs import Verb, structure_call
 
@@ -67,7 +67,6 @@ MM_STORES = 16  # stores of the maple tree between two reservations
 RECORDS = 16  # and records
 LEAVES = np.uint64(MM_STORES * int(LEAF_NEED) + RECORDS)
 INNERS = np.uint64(MM_STORES * int(INNER_NEED))
-EVENTS = np.uint64(EVENTS_OF_A_CALL)
 RETIRES = np.uint64(MM_STORES * 64 + 1024)  # limbo entries: one store may span a whole tree
 ALIVE = np.uint64(MM_ALIVE)
 RESERVE = int(Call.RESERVE)
@@ -121,7 +120,7 @@ def mm_again(words, mm, slot):
 @kernel
 def mm_begin(words, mm, slot):
     """Begin a call: OK with the lock held; or ESRCH, BROKEN, ARENA_FULL, ..., without it."""
-    status = trace_begin(words, mm, slot, EVENTS)
+    status = trace_call(words, mm, slot)
     if status == OK:
         status = mm_again(words, mm, slot)
     if status != OK:

@@ -33,7 +33,7 @@ from stressd_kernels.mm.growing import (
 )
 from stressd_kernels.mm.layout import ANSWER, MM_OFFSET
 from stressd_kernels.mm.lookup import maple_find
-from stressd_kernels.mm.trace import EVENTS_OF_A_CALL, trace_begin, trace_on
+from stressd_kernels.mm.trace import ROOM_OF_A_CALL, trace_begin, trace_on
 from stressd_kernels.mm.words import ENOMEM, VM_GROWSDOWN
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
 from stressd_kernels.sources.recording import (
@@ -52,7 +52,7 @@ from stressd_kernels.sources.recording import (
 )
 from stressd_kernels.worker import TRACE_NAMED
 
-EVENTS = np.uint64(2 * EVENTS_OF_A_CALL)  # of all calls that one row takes
+EVENTS = np.uint64(2 * ROOM_OF_A_CALL)  # of all calls that one row takes: none must wait
 RECORD_STORE = int(Call.RECORD_STORE)
 RECORD_ERASE = int(Call.RECORD_ERASE)
 SEARCH = int(Call.SEARCH)

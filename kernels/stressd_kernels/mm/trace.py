@@ -19,7 +19,8 @@ A record is six words; a search takes two records, published together:
     more    low       high    mask        pages | kind    offset   error
     actor   MM_ID of whoever acts in the foreign records of this ring from here on
 
-Addresses are those of pages, so the kind finds room in the low bits of a word. `number` is the
+Addresses are those of pages, so the kind finds room in the low bits of a word, and whether a
+VMA grows down, which decides where others may be. `number` is the
 mm's own count of events, taken under its lock: the order inside one address space, whichever
 threads changed it. Stamps are ticks of a clock, for people: they order nothing.
 
@@ -27,14 +28,16 @@ threads changed it. Stamps are ticks of a clock, for people: they order nothing.
 tree for the parent, and whoever plays a recording may name the process that it tells of
 (TRACE_NAMED).
 
-**Nothing is lost**, unless a call makes more events than a ring holds. A call waits for room
-before it takes its lock: `trace_begin` answers BACKLOG, as a write does that must wait for
+**Nothing is lost**, unless one call makes more events than its ring has room for. A call waits for
+room before it takes its lock: `trace_begin` answers BACKLOG, as a write does that must wait for
 readers, and its callers wait as they do for those: unpinned, without a lock, looking whether to
 stop. Inside the lock nothing waits for the ring (the text is as slow as the disk that it goes
 to, and every reader and writer that needs the lock would be as slow): an event that finds no
 room is counted in TRACE_LOST, its number is missing in the file, and the reader of the rings
-writes LOST in its place. A ring has room for a fork of as many VMAs as an address space may have
-by default, so this takes a call over more VMAs than that.
+writes LOST in its place. A fork asks for an event for each VMA, and a ring holds as many as an
+address space may have by default. Any other call asks for four for each VMA, but never more than a
+quarter of the ring: so it takes one that merges or moves thousands of VMAs at once, in a ring that
+is nearly full.
 
 Ordering                                              pairs with   and forbids
     T1  release, publishing records                   T2           a record before its words
@@ -70,8 +73,9 @@ from stressd_kernels.door import (
     store_release,
 )
 from stressd_kernels.layout import HEADER_TRACE, SLOT_WORDS, SLOTS, SLOTS_MAX, U0, U1, U2
-from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_TOTAL
-from stressd_kernels.records import VMA_END, VMA_ID, VMA_START
+from stressd_kernels.mm.layout import MM_COUNT, MM_EVENTS, MM_ID, MM_TOTAL
+from stressd_kernels.mm.words import VM_GROWSDOWN
+from stressd_kernels.records import VMA_END, VMA_FLAGS, VMA_ID, VMA_START
 from stressd_kernels.status import Status
 from stressd_kernels.worker import (
     EVENT_WORDS,
@@ -99,12 +103,14 @@ EVENT_MORE = 5
 EVENT_ACTOR = 6
 EVENT_FOREIGN = 8  # beside the kind: made by the last actor, not by the mm itself
 EVENT_KINDS = 7  # mask of the kind
+EVENT_GROWS = 16  # beside the kind of a store: the VMA grows down
 EVENT_FLAGS_AT = 4  # a search's flags and pages stand above the kind
 COLUMNS = EVENT_WORDS + 1  # of a record that was taken: its words, and the word index of its slot
 MARK_TAIL = 0
 MARK_HEAD = 1
 SHARE_MIN = 4  # rows: an actor and the two records of a search have room in them
 EVENTS_OF_A_CALL = 256  # more than any call makes that is not over many VMAs
+ROOM_OF_A_CALL = TRACE_CAPACITY >> 2  # for calls over many: more would keep rings from filling
 
 STORE = np.uint64(EVENT_STORE)
 SZERO = np.uint64(EVENT_SZERO)
@@ -112,9 +118,12 @@ EXIT = np.uint64(EVENT_EXIT)
 SEARCH = np.uint64(EVENT_SEARCH)
 MORE = np.uint64(EVENT_MORE)
 ACTOR = np.uint64(EVENT_ACTOR)
+GROWS_AT = np.uint64(int(VM_GROWSDOWN).bit_length() - EVENT_GROWS.bit_length())
 FOREIGN = np.uint64(EVENT_FOREIGN)
 KINDS = np.uint64(EVENT_KINDS)
 FLAGS_AT = np.uint64(EVENT_FLAGS_AT)
+EVENTS_LEAST = np.uint64(EVENTS_OF_A_CALL)
+EVENTS_MOST = np.uint64(ROOM_OF_A_CALL)
 CAPACITY = np.uint64(TRACE_CAPACITY)
 INDEX_MASK = np.uint64(TRACE_CAPACITY - 1)
 RECORDS_MOST = np.uint64(3)  # of one event: an actor and the two of a search
@@ -156,6 +165,15 @@ def trace_room(words, mm, slot, events):
 
 
 @kernel_inline
+def trace_call(words, mm, slot):
+    """Begin a call on `mm`, as trace_begin does, with room for what most calls make at most."""
+    if load_relaxed(words, HEADER_TRACE) == U0:
+        return OK
+    events = (load_relaxed(words, mm + MM_COUNT) << U2) + EVENTS_LEAST
+    return trace_room(words, mm, slot, min(events, EVENTS_MOST))
+
+
+@kernel_inline
 def trace_actor(words, mm, slot):
     """Let `mm`, which has just begun, be the one that acts, instead of the block's last."""
     if load_relaxed(words, HEADER_TRACE) != U0:
@@ -166,7 +184,8 @@ def trace_actor(words, mm, slot):
 def trace_store(words, mm, slot, record):
     """Note that the VMA of `record` is about to be stored. Under the lock of `mm`."""
     if load_relaxed(words, HEADER_TRACE) != U0:
-        start = words[record + VMA_START] | STORE
+        grows = (load_relaxed(words, record + VMA_FLAGS) & VM_GROWSDOWN) >> GROWS_AT
+        start = words[record + VMA_START] | STORE | grows
         event_write(words, mm, slot, words[record + VMA_ID], start, words[record + VMA_END] - U1)
 
 
