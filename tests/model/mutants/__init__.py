@@ -10,6 +10,7 @@ from tests.model.mutants.locks_in_any_order import LOCKS_IN_ANY_ORDER
 from tests.model.mutants.next_unchecked import NEXT_UNCHECKED
 from tests.model.mutants.pivots_in_place import PIVOTS_IN_PLACE
 from tests.model.mutants.publish_before_filling import PUBLISH_BEFORE_FILLING
+from tests.model.mutants.range_in_place import RANGE_IN_PLACE
 from tests.model.mutants.reader_not_pinned import READER_NOT_PINNED
 from tests.model.mutants.reuse_at_once import REUSE_AT_ONCE
 from tests.model.mutants.stamp_before_fence import STAMP_BEFORE_FENCE
@@ -29,6 +30,7 @@ MUTANTS: tuple[Mutant, ...] = (
     BORDER_RAISED_OVER_A_LIVE_LEAF,
     VERSION_COUNTS_ONCE,
     NEXT_UNCHECKED,
+    RANGE_IN_PLACE,
     LOCK_THAT_DOES_NOTHING,
     LOCKS_IN_ANY_ORDER,
     WAIT_WHILE_PINNED,

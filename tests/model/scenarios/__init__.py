@@ -17,6 +17,7 @@ from tests.model.scenarios.lock import Lock
 from tests.model.scenarios.raised import Raised
 from tests.model.scenarios.ring import Ring
 from tests.model.scenarios.scan import Scan
+from tests.model.scenarios.spaces import Spaces
 from tests.model.scenarios.writers import Writers
 
 SCENARIOS: tuple[type[Scenario], ...] = (
@@ -37,4 +38,5 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Certify,
     Findings,
     Events,
+    Spaces,
 )
