@@ -126,6 +126,24 @@ class TraceSample:
 
 
 @dataclass(frozen=True)
+class SpacesSample:
+    """All address spaces; counts are of those that have ended, too."""
+
+    alive: int
+    at_most: int
+    vmas: int  # now, as the next two
+    mapped_bytes: int
+    locked_bytes: int
+    calls: int  # that changed one, or might have
+    validations: int  # comparisons of all structures of one
+    comparisons: int  # of single answers: gap searches asked of two trees
+    splits: int  # VMAs cut in two
+    merges: tuple[int, ...]  # by the eight cases of stressd_kernels.mm.merge
+    grown: int  # stacks that grew
+    validation: str = "inline"  # as the configuration asks for it
+
+
+@dataclass(frozen=True)
 class Sample:
     """Everything at one instant (each part read by itself: not one atomic snapshot)."""
 
@@ -139,6 +157,7 @@ class Sample:
     judged: tuple[JudgedSample, ...]
     locks: tuple[LockSample, ...] = ()
     trace: TraceSample | None = None
+    spaces: SpacesSample | None = None  # None: the run has no address spaces
     clock: str = ""  # what durations were taken with: a name of stressd_kernels.clock.NAMES
 
 

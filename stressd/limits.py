@@ -43,6 +43,13 @@ CELL_MIN = 16  # keys of one cell: a store inside a cell needs room to begin and
 PID_MAX = 1 << 22  # Linux's own limit (PID_MAX_LIMIT)
 RECORDINGS_MAX = 64  # all of them are held in memory
 
+# -- address spaces ----------------------------------------------------------------------
+PAGE = 4096  # of the machine that is modelled
+SPACES_MAX = 1024  # of 4096 trees of the arena
+MAP_COUNT_MIN = 32  # what is there at the start, and room for a call that splits
+MAP_COUNT_MAX = 1_000_000  # some hundred bytes each, several structures
+VALIDATION_MAX = 1_000_000  # calls between two validations: rarer is as good as off
+
 # -- traces ------------------------------------------------------------------------------
 TRACE_FILE_MIN = MIB  # some thousand events; below, what a compressor holds back would count
 TRACE_FILE_MAX = 1024 * GIB  # more than anybody reads again

@@ -110,6 +110,7 @@ def last_state(sample: Sample, seconds: float) -> Record:
             for op in sample.ops
         ],
         "trees": [asdict(tree) for tree in sample.trees],
+        **({"spaces": asdict(sample.spaces)} if sample.spaces else {}),
         "arena": asdict(sample.arena),
         "epoch": asdict(sample.epoch),
         "workers": [asdict(worker) for worker in sample.workers],

@@ -16,6 +16,65 @@ from parts import (
 )
 
 
+def address_spaces() -> Row:
+    """What becomes of the address spaces, and do their structures agree?"""
+    alive, mappings = select("stressd_spaces_alive"), select("stressd_spaces_mappings")
+    mapped, locked = select("stressd_spaces_mapped_bytes"), select("stressd_spaces_locked_bytes")
+    validated = rate("stressd_spaces_validations_total")
+    compared = rate("stressd_spaces_comparisons_total")
+    split, grown = rate("stressd_spaces_splits_total"), rate("stressd_spaces_stacks_grown_total")
+    merged = rate("stressd_spaces_merges_total")
+    return "Address spaces", [
+        lines(
+            "Alive",
+            "Address spaces that exist: forks make them, exits end them.",
+            "none",
+            Query(f"sum by (instance) ({alive})", "{{instance}}"),
+            span=THIRD,
+        ),
+        lines(
+            "Mappings",
+            "VMAs of all address spaces.",
+            "short",
+            Query(f"sum by (instance) ({mappings})", "{{instance}}"),
+            span=THIRD,
+        ),
+        lines(
+            "Mapped memory",
+            "What all address spaces have mapped, and what of it is locked: addresses, not memory.",
+            "bytes",
+            Query(f"sum({mapped})", "mapped"),
+            Query(f"sum({locked})", "locked"),
+            span=THIRD,
+        ),
+        lines(
+            "Calls and comparisons",
+            "Per second: calls that change, comparisons of all structures, gap searches asked of "
+            "two trees.",
+            "cps",
+            Query(f"sum({rate('stressd_spaces_calls_total')})", "calls"),
+            Query(f"sum({validated})", "validations"),
+            Query(f"sum({compared})", "gap searches"),
+            span=THIRD,
+        ),
+        lines(
+            "Splits and growth",
+            "Mappings that were cut in two, and stacks that grew, per second.",
+            "cps",
+            Query(f"sum({split})", "split"),
+            Query(f"sum({grown})", "grown"),
+            span=THIRD,
+        ),
+        stacked(
+            "Merges by case",
+            "Mappings that became one, by the eight cases of vma_merge, per second.",
+            "cps",
+            Query(f"sum by (case) ({merged})", "case {{case}}"),
+            span=THIRD,
+        ),
+    ]
+
+
 def reclamation() -> Row:
     """Does memory come back?"""
     retired, freed = rate("stressd_nodes_retired_total"), rate("stressd_nodes_freed_total")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as models
-from health import judgement, lock, process, reclamation, traces, trees, workers_and_supervisor
+from health import (
+    address_spaces,
+    judgement,
+    lock,
+    process,
+    reclamation,
+    traces,
+    trees,
+    workers_and_supervisor,
+)
 from load import latency, operations, verdict_and_state
 from parts import choice, mark, select, variables
 
@@ -16,6 +25,7 @@ ROWS = (
     latency,
     reclamation,
     trees,
+    address_spaces,
     lock,
     judgement,
     traces,

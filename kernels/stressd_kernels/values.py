@@ -76,6 +76,7 @@ FAULTS = (
     "was read before its write had begun",
     "belongs to another tree",
     "was gone from the tree before the read began",
+    "names a record that was freed under its reader",
 )
 FAULT_RESERVED = np.uint64(1)
 FAULT_RANGE = np.uint64(2)
@@ -83,6 +84,7 @@ FAULT_WRITER = np.uint64(3)
 FAULT_EARLY = np.uint64(4)
 FAULT_TREE = np.uint64(5)
 FAULT_STALE = np.uint64(6)
+FAULT_FREED = np.uint64(7)
 
 
 @kernel

@@ -11,6 +11,7 @@ an operation stands in that slot: nothing is looked up anywhere else, nobody els
     judged      what the oracles saw                               read by the supervisor
     ops         one line per operation: address, counters               "
     known       the last `published` seen of every writer                         private
+    tally       what happened to VMAs                              read by the supervisor
     findings    the first FINDINGS_MAX forbidden observations      read by the supervisor
     entries     what a scan returns                                               private
     histograms  one per operation, two of the lock                 read by the supervisor
@@ -89,8 +90,12 @@ KNOWN = OPS + OPS_MAX * OP_WORDS
 # what was known of the drawn writer before the operation
 KNOWN_AT_DRAW = KNOWN + max(SLOTS_MAX, LINE_WORDS)
 
+# -- tally -------------------------------------------------------------------------------
+TALLY = KNOWN_AT_DRAW + LINE_WORDS  # what happened to VMAs, see mm/tally.py
+TALLY_WORDS = LINE_WORDS
+
 # -- findings ----------------------------------------------------------------------------
-FINDINGS = KNOWN_AT_DRAW + LINE_WORDS  # word 0: how many there were, recorded or not
+FINDINGS = TALLY + LINE_WORDS  # word 0: how many there were, recorded or not
 FINDINGS_MAX = 32
 FINDING_WORDS = LINE_WORDS
 FINDING_ORACLE = 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from stressd import limits, resources
 from stressd.config.document import Path
-from stressd.config.model import Config, Maps, Recording, Synthetic
+from stressd.config.model import AddressSpaces, Config, Maps, Recording, Synthetic
 from stressd.config.units import Size
 from stressd_kernels.ops.catalog import OPS
 
@@ -86,6 +86,22 @@ def cells_fit_keys(config: Config) -> Iterator[Trouble]:
             f"is too much for {source.entries} entries in 2^64 keys; at most {Size.of(largest)}"
         )
         yield Trouble(("source", "cell"), message)
+
+
+def spaces_can_be(config: Config) -> Iterator[Trouble]:
+    """Address spaces search for gaps, some exist at the start, and something can be drawn."""
+    source = config.source
+    if not isinstance(source, AddressSpaces):
+        return
+    if not config.tree.gaps:
+        yield Trouble(("tree", "gaps"), "must be true: address spaces search for free ranges")
+    if source.at_start is not None and source.at_start > source.spaces:
+        yield Trouble(("source", "at_start"), f"must be <= source.spaces, {source.spaces}")
+    if source.vmas >= source.limits.map_count:
+        yield Trouble(("source", "vmas"), f"must be below map_count, {source.limits.map_count}")
+    for section in ("mappings", "places", "lengths"):
+        if not sum(getattr(source, section).model_dump().values()):
+            yield Trouble(("source", section), "needs one weight above 0", at_key=True)
 
 
 def slices_fit_run(config: Config) -> Iterator[Trouble]:
@@ -175,6 +191,7 @@ RULES: tuple[Rule, ...] = (
     threads_have_slots,
     series_are_few,
     cells_fit_keys,
+    spaces_can_be,
     slices_fit_run,
     maps_say_whose,
     process_is_readable,

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from stressd.config.load import load_config
-from stressd.config.model import Config, Maps, Recording, Synthetic
+from stressd.config.model import AddressSpaces, Config, Maps, Source, Synthetic
 from stressd.config.scalars import is_text
 from stressd.config.schema import schema
 from stressd.errors import BadConfig, Problem
@@ -54,7 +54,9 @@ def summary(config: Config) -> str:
     return f"{_source(config.source)}; {who}; {config.run.duration}"
 
 
-def _source(source: Synthetic | Maps | Recording) -> str:
+def _source(source: Source) -> str:
+    if isinstance(source, AddressSpaces):
+        return f"{source.spaces} address spaces, stage {source.stage}"
     if isinstance(source, Synthetic):
         return f"{source.entries} synthetic entries"
     if isinstance(source, Maps):

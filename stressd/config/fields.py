@@ -105,6 +105,16 @@ def folder(value: object) -> Path:
     return Path(os.path.expanduser(value))
 
 
+def validation(value: object) -> int | str:
+    """How often structures are compared: around each call, after so many of them, or never."""
+    if value in ("inline", "off"):
+        return str(value)
+    if type(value) is not int or not 1 <= value <= limits.VALIDATION_MAX:
+        most = f"{limits.VALIDATION_MAX:,}"
+        raise ValueError(f"must be inline, off, or a number of calls from 1 to {most}")
+    return value
+
+
 def output_file(value: object) -> Path | None:
     """A file to write; it stays relative to where the command runs."""
     if value is None or isinstance(value, Path):
@@ -119,8 +129,14 @@ def _beside(value: str, info: ValidationInfo) -> str:
     return os.path.join(start, os.path.expanduser(value))
 
 
+def _whole_pages(value: Size | None) -> Size | None:
+    if value is not None and (value.amount % limits.PAGE or not value.amount):
+        raise ValueError(f"must be whole pages of {limits.PAGE} bytes")
+    return value
+
+
 def _plain_weight(value: float) -> float | int:
-    return int(value) if value.is_integer() else value
+    return int(value) if float(value).is_integer() else value
 
 
 Name = Annotated[
@@ -134,6 +150,24 @@ Weight = Annotated[
     float,
     Field(gt=0, le=limits.WEIGHT_MAX),
     PlainSerializer(_plain_weight, when_used="json"),
+]
+Share = Annotated[
+    float,
+    Field(ge=0, le=limits.WEIGHT_MAX),
+    PlainSerializer(_plain_weight, when_used="json"),
+]
+Bytes = Annotated[Size | None, AfterValidator(_whole_pages)]
+Validation = Annotated[
+    int | Literal["inline", "off"],
+    PlainValidator(validation),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["inline", "off"]},
+                {"type": "integer", "minimum": 1, "maximum": limits.VALIDATION_MAX},
+            ]
+        }
+    ),
 ]
 Pid = Annotated[
     int | Literal["self"],

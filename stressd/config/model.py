@@ -9,7 +9,7 @@ look at this machine, is checked in `checks`, where the offending key can be nam
     +- version
     +- run       how long, from which seed, in which build
     +- tree      the structure under test
-    +- source    Synthetic | Maps | Recording: where its entries come from
+    +- source    Synthetic | Maps | Recording | AddressSpaces: where its entries come from
     +- workers   who does what to it
     +- checks    what is verified meanwhile
     +- metrics   where to scrape
@@ -161,7 +161,105 @@ class Recording(Frozen):
     loop: bool = Field(default=True, description="Start over at the end of a recording.")
 
 
-Source = Annotated[Synthetic | Maps | Recording, Field(discriminator="kind")]
+class Mappings(Frozen):
+    """What is mapped: relative weights, which need not add up to anything."""
+
+    anonymous: fields.Share = Field(default=50, description="Private anonymous memory.")
+    file: fields.Share = Field(default=20, description="A part of a file, private.")
+    shared_file: fields.Share = Field(default=6, description="A part of a file, shared.")
+    shared: fields.Share = Field(default=5, description="Shared anonymous memory.")
+    noreserve: fields.Share = Field(default=5, description="Private, MAP_NORESERVE.")
+    stack: fields.Share = Field(default=3, description="Private, MAP_STACK.")
+    grows_down: fields.Share = Field(default=4, description="Private, MAP_GROWSDOWN.")
+    locked: fields.Share = Field(default=3, description="Private, MAP_LOCKED.")
+    populate: fields.Share = Field(default=3, description="Private, MAP_POPULATE.")
+    hugetlb: fields.Share = Field(default=1, description="Private huge pages, MAP_HUGETLB.")
+
+
+class Places(Frozen):
+    """Where it is wanted: relative weights."""
+
+    anywhere: fields.Share = Field(default=60, description="Wherever there is room: a gap search.")
+    hint: fields.Share = Field(default=15, description="Beside a mapping, if that is free.")
+    fixed: fields.Share = Field(default=20, description="MAP_FIXED over or beside a mapping.")
+    noreplace: fields.Share = Field(default=5, description="MAP_FIXED_NOREPLACE, likewise.")
+
+
+class Lengths(Frozen):
+    """How long a mapping is: relative weights; each length of a class is as likely."""
+
+    small: fields.Share = Field(default=65, description="1 to 16 pages.")
+    medium: fields.Share = Field(default=25, description="17 to 512 pages, which are 2 MiB.")
+    large: fields.Share = Field(default=6, description="2 MiB to 64 MiB, in pages.")
+    huge: fields.Share = Field(default=4, description="1 to 16 times 2 MiB: aligned to that.")
+
+
+class SpaceLimits(Frozen):
+    """What one address space may have."""
+
+    map_count: int = Field(
+        default=65_530,
+        ge=limits.MAP_COUNT_MIN,
+        le=limits.MAP_COUNT_MAX,
+        description="Mappings (vm.max_map_count).",
+    )
+    address_space: fields.Bytes = Field(
+        default=None, description="All mappings together (RLIMIT_AS); unlimited when left out."
+    )
+    data: fields.Bytes = Field(
+        default=None, description="Private writable memory (RLIMIT_DATA); likewise."
+    )
+    locked: fields.Bytes = Field(
+        default=None, description="Locked memory (RLIMIT_MEMLOCK); likewise."
+    )
+    stack: Annotated[Size, between(Size.of(limits.PAGE), Size.of(limits.KEY_SPACE // 4))] = Field(
+        default=Size.parse("8MiB"), description="How far a stack grows (RLIMIT_STACK)."
+    )
+
+
+class AddressSpaces(Frozen):
+    """Whole address spaces under the memory calls of many threads; they fork, exec and exit."""
+
+    kind: Literal["address-spaces"]
+    spaces: int = Field(
+        default=8, ge=1, le=limits.SPACES_MAX, description="Address spaces at a time, at most."
+    )
+    at_start: int | None = Field(
+        default=None,
+        ge=1,
+        le=limits.SPACES_MAX,
+        description="Those that exist at the start, half of them when left out; forks make others.",
+    )
+    stage: Literal["all", "no-rbtree", "no-list", "no-cache"] = Field(
+        default="all",
+        description="Structures beside the maple tree: all (rb-tree, list and lookup cache); "
+        "no-rbtree; no-list, which has no rb-tree either; no-cache, which has none of them.",
+    )
+    validation: fields.Validation = Field(
+        default="inline",
+        description="inline: all structures are compared around each call; a number: after so "
+        "many calls; off.",
+    )
+    vmas: int = Field(
+        default=200,
+        ge=16,
+        le=limits.MAP_COUNT_MAX,
+        description="Mappings of one address space beyond which more is unmapped than mapped.",
+    )
+    topdown: float = Field(
+        default=0.75,
+        ge=0,
+        le=1,
+        description="Share of the first address spaces that are laid out from the top down; the "
+        "others are from the bottom up.",
+    )
+    mappings: Mappings = Field(default=Mappings(), description="What is mapped.")
+    places: Places = Field(default=Places(), description="Where it is wanted.")
+    lengths: Lengths = Field(default=Lengths(), description="How long it is.")
+    limits: SpaceLimits = Field(default=SpaceLimits(), description="Limits of each address space.")
+
+
+Source = Annotated[Synthetic | Maps | Recording | AddressSpaces, Field(discriminator="kind")]
 
 
 class UniformKeys(Frozen):

@@ -63,6 +63,10 @@ def health(frame: Frame, sample: Sample) -> Iterator[tuple[str, str, str]]:
     yield "backlog", units.count(arena.limbo), ""
     used = units.share(arena.used_bytes, arena.capacity_bytes)
     yield "arena", f"{units.size(arena.used_bytes)} {used}", ""
+    if spaces := sample.spaces:
+        yield "spaces", f"{spaces.alive}/{spaces.at_most}", ""
+        yield "mappings", units.count(spaces.vmas), ""
+        yield "validated", units.count(spaces.validations), ""
     judged = sum(sum(j.grades.values()) for j in sample.judged)
     yield "judged", units.count(judged), ""
     yield "checks", str(frame.checks), ""

@@ -24,6 +24,16 @@ def busiest(ops: tuple[OpSample, ...], seconds: float) -> str:
     return "  ".join(parts)
 
 
+def spaces_part(sample: Sample) -> str:
+    """Return how many address spaces there are, "" in a run without any."""
+    if (spaces := sample.spaces) is None:
+        return ""
+    return (
+        f"  spaces {spaces.alive} mappings {units.count(spaces.vmas)}"
+        f" validated {units.count(spaces.validations)}"
+    )
+
+
 def progress_line(frame: Frame, sample: Sample, before: Sample | None) -> str:
     """Return what happened since the line before."""
     ops, seconds = interval(sample, before)
@@ -32,7 +42,7 @@ def progress_line(frame: Frame, sample: Sample, before: Sample | None) -> str:
     return (
         f"{units.clock(frame.elapsed_s)} of {units.clock(frame.duration_s)}"
         f"  {units.count(rate)} op/s  {busiest(ops, seconds)}"
-        f"  lag {sample.epoch.lag}  backlog {units.count(arena.limbo)}"
+        f"{spaces_part(sample)}  lag {sample.epoch.lag}  backlog {units.count(arena.limbo)}"
         f"  checks {frame.checks}  findings {frame.findings}"
     )
 

@@ -12,13 +12,14 @@ from rich.text import Text
 from stressd.display import units
 from stressd.display.lines import LABEL_WIDTH, labelled, trace_text
 from stressd.display.table import operations_table
-from stressd.evidence import Sample, TraceSample
+from stressd.evidence import Sample, SpacesSample, TraceSample
 from stressd.outcome import Outcome, judged
 from stressd.verdict import EXIT_MEANINGS, Opinion, Verdict
 
 COLOURS = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.INVALID: "red"}
 FINDINGS_SHOWN = 5
-CHECKS = ("structure", "accounting")  # oracles that look from outside, and count otherwise
+# oracles that look from outside, and count otherwise
+CHECKS = ("structure", "address-spaces", "accounting")
 MONOTONIC = "monotonic"  # the clock that is read where the time stamp cannot be trusted
 NO_REPLAY = "repeats the workload; the timing of native threads does not replay"
 
@@ -56,6 +57,17 @@ def memory_text(outcome: Outcome) -> str:
     )
 
 
+def spaces_text(spaces: SpacesSample) -> str:
+    """Return what became of the address spaces."""
+    merged = units.count(sum(spaces.merges))
+    return (
+        f"{spaces.alive} of {spaces.at_most} address spaces, {spaces.vmas:,} mappings at the end;"
+        f" {units.count(spaces.splits)} splits, {merged} merges in"
+        f" {sum(map(bool, spaces.merges))} of {len(spaces.merges)} cases,"
+        f" {units.count(spaces.grown)} stacks grown"
+    )
+
+
 def timed_text(sample: Sample) -> str:
     """Return which clock the latencies were taken with, "" if nothing was timed."""
     if sample.clock == MONOTONIC:
@@ -86,7 +98,7 @@ def reasons(outcome: Outcome) -> Iterator[Line]:
 
 def checks_ok(opinion: Opinion) -> bool:
     """Whether this is about a check from outside the workers, and there is no more to say."""
-    return opinion.oracle in CHECKS and opinion.verdict is Verdict.VALID
+    return opinion.oracle in CHECKS and opinion.verdict is Verdict.VALID and opinion.message != ""
 
 
 def facts(outcome: Outcome) -> Iterator[Line]:
@@ -97,6 +109,8 @@ def facts(outcome: Outcome) -> Iterator[Line]:
         yield from (("timed", Text(text)) for text in filter(None, [timed_text(outcome.sample)]))
         yield "judged", Text(judged_text(outcome))
         yield from (("checked", Text(o.message)) for o in outcome.opinions if checks_ok(o))
+        if outcome.sample.spaces:
+            yield "spaces", Text(spaces_text(outcome.sample.spaces))
         yield "memory", Text(memory_text(outcome))
         if outcome.sample.trace is not None:
             yield from trace_lines(outcome.sample.trace)

@@ -1,14 +1,14 @@
 """Which kernels a configuration needs, and how they are made ready.
 
 Only what can be called is compiled: the slice, the operations of the mixes, the two entries of
-the source, and the verbs that these ask for.
+the source, and the verbs and calls that these ask for.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -21,6 +21,10 @@ from stressd_kernels.clock import clock_pair
 from stressd_kernels.counters import words_copy
 from stressd_kernels.door import Entry
 from stressd_kernels.memory import Arena
+from stressd_kernels.mm import CALLS as SPACE_CALLS
+from stressd_kernels.mm import VERBS as SPACE_VERBS
+from stressd_kernels.mm import with_steps
+from stressd_kernels.mm.calls import Call
 from stressd_kernels.ops import operations
 from stressd_kernels.sources import sources
 from stressd_kernels.structures import structures
@@ -32,19 +36,24 @@ ENGINE_VERBS = (Verb.BUILD, Verb.CHECK, Verb.FIND)  # to load, to check, to judg
 class Kernels:
     """The compiled code of one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, calls: Iterable[Call] = ()) -> None:
         names = {name for worker in config.workers for name in worker.mix}
         self.ops: Mapping[str, ModuleType] = {
             name: module for name, module in operations().items() if name in names
         }
         self.source = sources()[config.source.kind]
         self.structure: Structure = structures()[config.tree.structure]
-        verbs = {verb for module in self.ops.values() for verb in module.VERBS}
+        modules = [*self.ops.values(), self.source]
+        verbs = {verb for module in modules for verb in getattr(module, "VERBS", ())}
+        asked_of_spaces = {call for one in modules for call in getattr(one, "CALLS", ())}
+        self.calls = with_steps(asked_of_spaces.union(calls))
+        verbs |= set(SPACE_VERBS if self.calls else ())
         self.verbs = self.structure.with_helpers(verbs | set(ENGINE_VERBS))
         asked = [
             self.structure.entries[verb] for verb in reversed(self.verbs)
         ]  # the long ones first
-        own = [module.run for module in self.ops.values()]
+        own = [SPACE_CALLS[call] for call in self.calls]
+        own += [module.run for module in self.ops.values()]
         self.entries: list[Entry] = [*asked, *own, self.source.draw, self.source.certify]
         self.slice: Entry = slices.run
         self.entries.append(self.slice)

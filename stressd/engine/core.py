@@ -27,17 +27,22 @@ from stressd.engine.findings import Findings
 from stressd.engine.roaming import Roaming
 from stressd.engine.sampling import Sampler
 from stressd.engine.seats import Rings, seat_words, write_words
+from stressd.engine.spaces import SpacesChecker, SpacesSampler
 from stressd.engine.tracing import Trace
 from stressd.evidence import Compiled, Finding, Sample
 from stressd.sources import Seat, Source, SourceError, make_source
 from stressd.sources.base import Ground
 from stressd.tracing.file import TraceFileError
 from stressd_kernels import delays
+from stressd_kernels.calls import five
 from stressd_kernels.clock import SCALE_BITS, calibrate
 from stressd_kernels.door import PERTURBED
 from stressd_kernels.layout import INNER_WORDS, LIMBO_MAX, SLOT_WORDS, WORD_BYTES
 from stressd_kernels.memory import CAPACITY_MAX, Arena
+from stressd_kernels.mm import CALLS
+from stressd_kernels.mm.calls import Call
 from stressd_kernels.slice import entry_run
+from stressd_kernels.spaces import offer_calls
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb
 
@@ -66,11 +71,11 @@ class Engine:
         except SourceError as failure:
             raise EngineError(failure.message, failure.path) from None
         self._arena = _arena(config)
+        self._kernels = Kernels(config, self._source.calls)
         try:
             self._trace = Trace(config.output)
         except TraceFileError as failure:
             raise EngineError(str(failure), "output.trace") from None
-        self._kernels = Kernels(config)
         self._slots = [self._arena.seat() for _ in self._seats]
         assert self._slots == [self._slots[0] + seat.index * SLOT_WORDS for seat in self._seats]
         self._slot = self._arena.seat()  # the engine's own: to build and to check
@@ -80,6 +85,7 @@ class Engine:
         self._idle = [True] * len(self._seats)
         self._told: set[str] = set()  # assertions that failed and were told of
         self._rings: Rings | None = None
+        self._spaces: SpacesChecker | None = None  # if the source has address spaces
         self._roaming = Roaming(config.run.seed, len(self._seats)) if PERTURBED else None
         if PERTURBED:
             delays.seed(config.run.seed)
@@ -116,20 +122,32 @@ class Engine:
         """Build the trees and seat the workers; EngineError if they do not fit the arena."""
         self._trace.begin(self._arena.words)
         labels = self._source.trees
-        trees = [self._arena.open_tree(gaps=self._config.tree.gaps) for _ in labels]
+        trees = self._source.open(self._arena, self._config.tree.gaps)
         for tree in trees:
             self._arena.offer(tree, self._kernels.structure, self._kernels.verbs)
         groups: dict[str, list[int]] = {}
         for label, tree in zip(labels, trees, strict=True):
             groups.setdefault(label, []).append(tree)
         words = self._arena.words
+        mms = self._source.mms
+        if mms:
+            validation = str(getattr(self._config.source, "validation", "off"))
+            self._spaces = SpacesChecker(self._arena, mms, self._slot)
+            counted = SpacesSampler(words, mms, [*self._slots, self._slot], validation)
         self._sampler = Sampler(
-            self._arena, self._slots, self._seats, groups, self._config.run.stall_after.seconds
+            self._arena,
+            self._slots,
+            self._seats,
+            groups,
+            self._config.run.stall_after.seconds,
+            counted if mms else None,
         )
         label_of = dict(zip(trees, labels, strict=True))
         self._findings = Findings(words, self._slots, self._seats, label_of)
         self._checker = Checker(self._arena, self._kernels.structure, groups, self._slot)
+        offer_calls(self._arena, self._kernels.calls)
         self._fill(trees)
+        self._source.begin(self._call)
         self._seat(Ground(words, trees, self._slots))
 
     def _fill(self, trees: Sequence[int]) -> None:
@@ -144,6 +162,15 @@ class Engine:
                 raise EngineError(message, "tree.arena")
             if status != Status.OK:
                 raise RuntimeError(f"building a tree: {Status(status).name}")
+
+    def _call(self, call: Call, mm: int, *arguments: int) -> None:
+        """Make a call of an address space before the workers begin."""
+        words, address = self._arena.words, np.uint64(CALLS[call].address)
+        status = int(entry_run(words, address, mm, self._slot, *five(*arguments)))
+        if status == Status.ARENA_FULL:
+            raise EngineError("does not fit: the first address spaces need more", "tree.arena")
+        if status != Status.OK:
+            raise RuntimeError(f"{call.name} of the first address spaces: {status:#x}")
 
     def _seat(self, ground: Ground) -> None:
         """Write the words of every worker, and lay out its ring."""
@@ -188,7 +215,8 @@ class Engine:
     def findings(self) -> list[Finding]:
         """Return what the workers found since this was last called."""
         with self._looking:
-            return self._findings.new() + self._failed_checks()
+            of_spaces = self._spaces.found() if self._spaces else []
+            return self._findings.new() + of_spaces + self._failed_checks()
 
     def _failed_checks(self) -> list[Finding]:
         """Return each assertion of a checking build that failed and was not returned before."""
@@ -200,6 +228,8 @@ class Engine:
     def check(self) -> list[Finding]:
         """Check the structure of all trees, a few leaves under the lock at a time."""
         with self._checking:
+            if self._spaces:
+                self._spaces.validate(self._stopped.is_set)
             return self._checker.structure(self._stopped.is_set, at_once=False)
 
     # -- after -----------------------------------------------------------------------------
@@ -210,6 +240,8 @@ class Engine:
         self._arena.go_on()
         self._trace.end()
         with self._checking:
+            if self._spaces:
+                self._spaces.validate(lambda: False)
             found = self._checker.structure(lambda: False, at_once=True)
             return found + self._checker.accounting()
 

@@ -6,11 +6,13 @@ Each word is whole; together they are no snapshot, and need not be: every counte
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from stressd.engine.spaces import ORACLE as SPACES
+from stressd.engine.spaces import SpacesSampler
 from stressd.evidence import (
     GRADES,
     OUTCOMES,
@@ -21,6 +23,7 @@ from stressd.evidence import (
     LockSample,
     OpSample,
     Sample,
+    SpacesSample,
     TreeSample,
     WorkerSample,
 )
@@ -84,12 +87,14 @@ class Sampler:
         seats: Sequence[Seat],
         trees: Mapping[str, Sequence[int]],
         stall_after: float,
+        spaces: SpacesSampler | None = None,
     ) -> None:
         self._arena = arena
         self._slots = slots
         self._seats = seats
         self._trees = trees
         self._stall_after = stall_after
+        self._spaces = spaces
         self._counters = np.zeros((len(slots), COUNTERS.stop - COUNTERS.start), np.uint64)
         self._pulses = [Pulse(0, time.time(), time.monotonic()) for _ in slots]
 
@@ -98,6 +103,7 @@ class Sampler:
         for counters, slot in zip(self._counters, self._slots, strict=True):
             words_copy(self._arena.words, slot + COUNTERS.start, counters)
         arena, epoch = self._arena_and_epoch()
+        spaces = self._spaces.sample() if self._spaces else None
         return Sample(
             monotonic_ns=time.monotonic_ns(),
             unix_time=time.time(),
@@ -106,7 +112,8 @@ class Sampler:
             arena=arena,
             epoch=epoch,
             workers=tuple(self._worker(seat, idle[seat.index]) for seat in self._seats),
-            judged=tuple(self._judged(number, name) for number, name in enumerate(ORACLES)),
+            judged=(*(self._judged(*one) for one in enumerate(ORACLES)), *_compared(spaces)),
+            spaces=spaces,
             locks=(self._locks(),),
             clock=CLOCKS[int(self._arena.words[self._slots[0] + TIMING_CLOCK])],
         )
@@ -215,3 +222,10 @@ class Sampler:
             limbo_bytes=account.limbo * LEAF_WORDS * WORD_BYTES,
         )
         return arena, EpochSample(epoch, lag, pinned, account.backlog_waits)
+
+
+def _compared(spaces: SpacesSample | None) -> Iterator[JudgedSample]:
+    """Yield how often address spaces were compared: what differed arrives as a finding."""
+    if spaces is not None:
+        ok = spaces.validations + spaces.comparisons
+        yield JudgedSample(SPACES, dict(zip(GRADES, (ok, 0, 0), strict=True)))

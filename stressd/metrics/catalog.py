@@ -97,6 +97,17 @@ CATALOG: tuple[Metric, ...] = (
     _counter("tree_restructures_total", "tree kind", "Writes that changed more than one leaf."),
     _histogram("lock_wait_seconds", "tree", "Sampled waits for the writer lock."),
     _histogram("lock_hold_seconds", "tree", "Sampled holds of the writer lock."),
+    # address spaces
+    _gauge("spaces_alive", "", "Address spaces that exist; 0 in a run without any."),
+    _gauge("spaces_mappings", "", "Mappings (VMAs) of all address spaces."),
+    _gauge("spaces_mapped_bytes", "", "What all address spaces have mapped."),
+    _gauge("spaces_locked_bytes", "", "What of that is locked in memory."),
+    _counter("spaces_calls_total", "", "Calls that changed an address space, or might have."),
+    _counter("spaces_validations_total", "", "Comparisons of all structures of one."),
+    _counter("spaces_comparisons_total", "", "Gap searches asked of two trees."),
+    _counter("spaces_splits_total", "", "Mappings that were cut in two."),
+    _counter("spaces_merges_total", "case", "Mappings that became one: the eight cases."),
+    _counter("spaces_stacks_grown_total", "", "Stacks that grew."),
     # reclamation
     _counter("epoch_advances_total", "", "Steps of the global epoch."),
     _gauge("epoch_lag", "", "Epoch minus the oldest that a reader announces."),

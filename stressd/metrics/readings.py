@@ -19,6 +19,7 @@ from stressd.evidence import (
     Counts,
     EpochSample,
     LockSample,
+    SpacesSample,
     TraceSample,
     TreeSample,
 )
@@ -32,6 +33,7 @@ QUANTILES = (0.5, 0.99, 0.999, 1.0)
 RESTRUCTURES = ("split", "merge", "spanning_store")
 WORKER_STATES: tuple[Literal["running", "idle", "stalled"], ...] = ("running", "idle", "stalled")
 WORKERS_SHOWN = 64
+NO_SPACES = SpacesSample(0, 0, 0, 0, 0, 0, 0, 0, 0, (0,) * 8, 0)
 NO_TRACE = TraceSample("", 0, 0, 0, 0)
 
 
@@ -68,6 +70,11 @@ def of_tree(pick: Callable[[TreeSample], float]) -> Reading:
             yield [tree.tree], pick(tree)
 
     return read
+
+
+def of_spaces(pick: Callable[[SpacesSample], float]) -> Reading:
+    """Return a reading of one figure of the address spaces, 0 in a run without any."""
+    return of_view(lambda view: pick(view.sample.spaces or NO_SPACES))
 
 
 def of_lock(pick: Callable[[LockSample], tuple[Counts, int]]) -> Reading:
@@ -203,6 +210,24 @@ def tree_restructures_total(view: View) -> Rows:
     for tree in view.sample.trees:
         for kind, count in {**dict.fromkeys(RESTRUCTURES, 0), **tree.restructures}.items():
             yield [tree.tree, kind], count
+
+
+# --- address spaces --------------------------------------------------------------------------
+spaces_alive = of_spaces(lambda spaces: spaces.alive)
+spaces_mappings = of_spaces(lambda spaces: spaces.vmas)
+spaces_mapped_bytes = of_spaces(lambda spaces: spaces.mapped_bytes)
+spaces_locked_bytes = of_spaces(lambda spaces: spaces.locked_bytes)
+spaces_calls_total = of_spaces(lambda spaces: spaces.calls)
+spaces_validations_total = of_spaces(lambda spaces: spaces.validations)
+spaces_comparisons_total = of_spaces(lambda spaces: spaces.comparisons)
+spaces_splits_total = of_spaces(lambda spaces: spaces.splits)
+spaces_stacks_grown_total = of_spaces(lambda spaces: spaces.grown)
+
+
+def spaces_merges_total(view: View) -> Rows:
+    """One series for each of the eight cases."""
+    for case, count in enumerate((view.sample.spaces or NO_SPACES).merges, 1):
+        yield [str(case)], count
 
 
 # --- reclamation -----------------------------------------------------------------------------

@@ -9,6 +9,8 @@
     replay         one question
     agreement
     structure    no walk over the trees came to its end    a walk found a broken invariant
+    address-     none was validated                        two structures differ, or two answers to
+      spaces                                                 one gap search
     accounting   the final count could not be taken        a node is lost or counted twice
     vacuity      an operation of the mix never ran
     strays       -                                         a finding that no oracle above owns
@@ -21,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stressd.oracles.accounting import accounting
+from stressd.oracles.address_spaces import NAME as SPACES
+from stressd.oracles.address_spaces import address_spaces
 from stressd.oracles.completion import completion
 from stressd.oracles.grades import graded, strays_beside
 from stressd.oracles.stall import stall
@@ -38,6 +42,7 @@ OWNERS: Mapping[str, Oracle] = {
     "replay": graded("replay"),
     "agreement": graded("agreement"),
     "structure": structure,
+    SPACES: address_spaces,
     "accounting": accounting,
     "vacuity": vacuity,
 }

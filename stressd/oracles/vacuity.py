@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stressd.evidence import OpSample, Sample
+from stressd.evidence import OpSample, Sample, SpacesSample
 from stressd.verdict import Evidence, Opinion, Verdict
-from stressd_kernels.ops.catalog import OPS
+from stressd_kernels.ops.catalog import OPS, SPACES
 
 WRITES = frozenset(op.name for op in OPS if not op.reads)
 
@@ -37,6 +37,8 @@ def not_seen(sample: Sample) -> Iterator[str]:
     if not names & WRITES:
         yield "nothing was written: readers met no change"
         return
+    if sample.spaces:
+        yield from not_seen_of_spaces(sample, sample.spaces)
     for kind in ("split", "merge"):
         if not any(tree.restructures.get(kind, 0) for tree in sample.trees):
             yield f"no {kind} was seen"
@@ -44,6 +46,21 @@ def not_seen(sample: Sample) -> Iterator[str]:
         yield "no node was retired"
     elif not sample.arena.freed_total:
         yield "no node was reclaimed"
+
+
+def not_seen_of_spaces(sample: Sample, spaces: SpacesSample) -> Iterator[str]:
+    """Yield what lively address spaces show and these did not."""
+    for op in OPS:
+        counted = [one for one in sample.ops if one.op == op.name and one.count]
+        if op.sources == SPACES and not op.reads and counted:
+            for name, said in (("ok", "succeed"), ("miss", "be refused")):
+                if not sum(one.outcomes.get(name, 0) for one in counted):
+                    yield f"no {op.name} was seen to {said}"
+    missing = [str(case) for case, count in enumerate(spaces.merges, 1) if not count]
+    if missing:
+        yield f"merging was not seen in case {', '.join(missing)}"
+    if not spaces.splits:
+        yield "no mapping was seen to be split"
 
 
 def vacuity(evidence: Evidence) -> Opinion:

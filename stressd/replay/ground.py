@@ -71,8 +71,8 @@ class Stopped(Enum):
 class Ground:
     """One arena, its address spaces, and one seat in it: for one thread."""
 
-    def __init__(self) -> None:
-        self._arena = _arena()
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._arena = _arena(capacity)
         self._words = self._arena.words
         self._slot = self._arena.seat()
         self._places = table_of(TREES_MAX * SPACE_WORDS).reshape(-1, SPACE_WORDS)
@@ -225,9 +225,8 @@ def _compile() -> None:
     warm([*calls, *verbs, play, list_vmas], lambda *_: None, len(os.sched_getaffinity(0)))
 
 
-def _arena() -> Arena:
-    """Reserve as much as the system lets us, CAPACITY at most."""
-    capacity = CAPACITY
+def _arena(capacity: int) -> Arena:
+    """Reserve as much as the system lets us, `capacity` bytes at most."""
     while True:
         try:
             return Arena(capacity)

@@ -38,6 +38,7 @@ KNOWN_MAX = 1 << 16  # pairs of space and process; beyond, all are found out ane
 NAMELESS = 0  # the identity of a mapping whose pointer was not shown
 EXEC, FILLING, GROWS = int(ROW_EXEC), int(ROW_FILLING), int(ROW_GROWS)
 STORE, ERASE = int(Kind.STORE), int(Kind.ERASE)
+ROWS = (Store, Erase, Search)
 NOT_PAGES = "no whole pages, or the last ones of all: an address space cannot hold it"
 
 
@@ -72,6 +73,7 @@ class MmPlayer:
         self._rows: list[Row] = []  # that wait to be played
         self._lines: list[int] = []
         self._pids: list[int] = []
+        self._path = ""
         self._broken = False
 
     @property
@@ -81,6 +83,7 @@ class MmPlayer:
 
     def play(self, log: EventLog) -> Iterator[Told]:
         """Apply all events, and end what is alive after the last; or stop where it is broken."""
+        self._path = log.path
         try:
             yield from self._play(log)
         finally:
@@ -93,7 +96,7 @@ class MmPlayer:
     def _play(self, log: EventLog) -> Iterator[Told]:
         """Apply all events, or stop where it is broken."""
         for event in log:
-            if isinstance(event, Store | Erase | Search):
+            if isinstance(event, ROWS):
                 place = self._known.get((event.mm, event.pid)) or (yield from self._meet(event))
                 if isinstance(event, Search) and _is_hopeless(event):
                     yield from self._hopeless(event, place)
@@ -139,8 +142,8 @@ class MmPlayer:
     def _begin(self, event: Store | Erase | Search | Destroy) -> MmSpace:
         """Return a new space, of this process or of a child that it forks."""
         if len(self._live) == TREES_MAX:
-            message = f"more than {TREES_MAX:,} address spaces are alive at a time here"
-            raise TraceError(f"line {event.line}: {message}")
+            where = f"{self._path}:{event.line}"
+            raise TraceError(f"{where}: more than {TREES_MAX:,} address spaces at a time")
         parents = self._residents.parents(event.pid)
         exact = all(p.exact for p in parents) if parents else not self.counts.lost
         if not self._free:

@@ -9,6 +9,7 @@ kernels need; what is drawn and certified while the workers run is its compiled 
 from __future__ import annotations
 
 from stressd.config.model import Config
+from stressd.sources.address_spaces import AddressSpacesSource
 from stressd.sources.base import Seat, Source, SourceError
 from stressd.sources.maps import MapsSource
 from stressd.sources.recording import RecordingSource
@@ -18,6 +19,7 @@ SOURCES: dict[str, type[Source]] = {
     "synthetic": SyntheticSource,
     "maps": MapsSource,
     "recording": RecordingSource,
+    "address-spaces": AddressSpacesSource,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from stressd.config.model import Config, ZipfianKeys
 from stressd.config.model import Worker as WorkerConfig
 from stressd_kernels.keys import keys_words
 from stressd_kernels.layout import LINE_WORDS, SLOT_WORDS, WORD_BYTES
+from stressd_kernels.memory import Arena
+from stressd_kernels.mm.calls import Call
 from stressd_kernels.worker import (
     KEYS,
     PUBLISHED,
@@ -24,6 +26,7 @@ from stressd_kernels.worker import (
 )
 
 Words = npt.NDArray[np.uint64]
+Begin = Callable[..., None]  # makes a Call of a block, with up to five arguments
 MASK = (1 << 64) - 1
 
 
@@ -71,6 +74,9 @@ class Ground:
 class Source(ABC):
     """Where entries come from."""
 
+    calls: Sequence[Call] = ()  # what it, or the engine, makes of its address spaces
+    mms: Sequence[int] = ()  # word indexes of their blocks, one for each tree, if it has any
+
     line: str  # for the user: where that is
     trees: Sequence[str]  # one label for each tree it wants; equal ones are shown together
     places: int  # that keys are drawn from
@@ -81,6 +87,13 @@ class Source(ABC):
     def content(self) -> Iterator[tuple[int, Words]]:
         """Yield (number of a tree, its first entries as rows: first, last, value)."""
         yield from ()
+
+    def open(self, arena: Arena, gaps: bool) -> list[int]:
+        """Open the trees; return their word indexes."""
+        return [arena.open_tree(gaps=gaps) for _ in self.trees]
+
+    def begin(self, call: Begin) -> None:  # noqa: B027 - most have none
+        """Let its address spaces begin; called once, when calls can be made, before `settle`."""
 
     @abstractmethod
     def settle(self, ground: Ground) -> None:

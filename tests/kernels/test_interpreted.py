@@ -25,6 +25,7 @@ from stressd_kernels.maple.edit import bit
 from stressd_kernels.maple.node import is_last
 from stressd_kernels.model.words import Words
 from stressd_kernels.prng import multiply_high
+from stressd_kernels.records import vma_of
 from stressd_kernels.values import sequence_floor, sequence_rounded, value_of
 from tests.tidy.sources import kernels
 
@@ -49,8 +50,17 @@ PURE: dict[Any, tuple[Any, ...]] = {
         st.integers(0, 255).map(np.uint64),
         st.integers(1, (1 << 45) - 1).map(np.uint64),
     ),
+    vma_of: (WORD.map(np.uint64),),
 }
-NOT_IN_THE_MODEL = ("/bench/", "/delays.py:", "/clock.py:clock_pair")
+NOT_IN_THE_MODEL = (
+    "/bench/",
+    "/delays.py:",
+    "/clock.py:clock_pair",
+    "/mm/",
+    "/ops/",
+    "/rbtree/",
+    "/traffic/",
+)
 
 
 @driver

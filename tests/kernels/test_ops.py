@@ -165,7 +165,7 @@ def test_each_operation_does_what_its_spec_says(alone: Alone) -> None:
         check_gap(alone, "gap_down")
         check_erase(alone)
     assert alone.scan_all() == alone.entries
-    assert alone.answered == set(operations()) - {"replay"}
+    assert alone.answered == {op.name for op in CATALOG if "synthetic" in op.sources}
     assert alone.missed >= {"load", "erase", "gap_up", "gap_down"}
 
 
@@ -179,7 +179,7 @@ def test_the_catalogue_and_the_modules_agree() -> None:
     assert list(operations()) == [op.name for op in CATALOG]
     for name, module in operations().items():
         assert module.run.name == f"ops.{name}.run"
-        assert module.VERBS
+        assert module.VERBS or module.CALLS
         assert callable(module.spec)
 
 

@@ -39,7 +39,13 @@ from stressd_kernels.layout import (
     UMAX,
 )
 from stressd_kernels.lock import OK
-from stressd_kernels.maple.drop import DROPPED_COUNT, drop_node, drop_retire, drop_subtrees
+from stressd_kernels.maple.drop import (
+    DROPPED_COUNT,
+    DROPPED_NODES,
+    drop_node,
+    drop_retire,
+    drop_subtrees,
+)
 from stressd_kernels.maple.node import (
     FILL_MIN,
     GAP_FIRST,
@@ -99,6 +105,7 @@ def rebuild(words, tree, slot, first, last, value):
     words[slot + LAST] = last
     words[slot + VALUE] = value
     words[slot + DROPPED_COUNT] = U0
+    words[slot + DROPPED_NODES] = U0
     words[slot + COUNT] = U0
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
         return first_leaf(words, tree, slot)

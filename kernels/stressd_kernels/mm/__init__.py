@@ -14,6 +14,8 @@ drain     taking events out of the rings
 walk      a range, VMA by VMA                  protect   mprotect
 advise    madvise                              mlock     mlock, munlock, mlockall
 bind      NUMA policies                        name      names of anonymous memory
+trace     every store, for others to read    drain    taking events out of the rings
+tally     splits and merges, counted
 merge     when neighbours become one VMA       modify    what a change of a part does
 fork      a copy of it all                    exit, exec  how one ends, and begins
 readers   look-ups without the lock

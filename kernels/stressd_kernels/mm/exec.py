@@ -20,6 +20,7 @@ from stressd_kernels.lock import OK
 from stressd_kernels.mm.frame import mm_again, mm_begin, mm_end
 from stressd_kernels.mm.layout import (
     MM_ALIVE,
+    MM_COUNT,
     MM_ID,
     MM_NONE,
     MM_STACK_MAX,
@@ -112,13 +113,15 @@ def stack_move(words, mm, slot, stack, end):
 
 @entry
 def move_stack(base, mm, slot, a, b, c, d, e):
-    """MOVE_STACK: the stack of a new program ends at a; nothing else is mapped yet."""
+    """MOVE_STACK: the stack of a new program ends at a; EINVAL if anything else is mapped."""
     words = words_at(base)
     status = mm_begin(words, mm, slot)
     if status != OK:
         return status
     stack = vma_first(words, mm, slot)
-    if stack == NO_RECORD or a & PAGE_MASK != U0 or a > words[stack + VMA_END]:
+    if stack == NO_RECORD or words[mm + MM_COUNT] != U1:
+        return mm_end(words, mm, slot, EINVAL)
+    if a & PAGE_MASK != U0 or a > words[stack + VMA_END]:
         return mm_end(words, mm, slot, EINVAL)
     if a <= words[stack + VMA_END] - words[stack + VMA_START] + STACK_GROWTH:
         return mm_end(words, mm, slot, EINVAL)

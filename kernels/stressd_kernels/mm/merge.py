@@ -38,6 +38,7 @@ from stressd_kernels.layout import U0, U1
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.layout import MM_FOUND, MM_PART
 from stressd_kernels.mm.lookup import find_vma, vma_last, vma_prev
+from stressd_kernels.mm.tally import TALLY_CASE, tally
 from stressd_kernels.mm.track import track_resize, track_swallow
 from stressd_kernels.mm.words import FILE_CLOSES, PAGE_SHIFT, VM_SPECIAL, vma_pages
 from stressd_kernels.records import (
@@ -178,8 +179,10 @@ def join_new(words, mm, slot, sides, around):
     """
     prev, part, following = around
     if sides == JOINS_RIGHT:
+        tally(words, slot, TALLY_CASE + 3)
         takes_anon(words, following, part)
         return grow_down(words, mm, slot, following, words[part + VMA_START])
+    tally(words, slot, TALLY_CASE + (1 if sides == JOINS_BOTH else 2))
     end = words[part + VMA_END]
     if sides == JOINS_BOTH:
         takes_anon(words, prev, following)

@@ -28,6 +28,7 @@ from stressd_kernels.mm.merge import (
     sides_joined,
     takes_anon,
 )
+from stressd_kernels.mm.tally import TALLY_CASE, tally
 from stressd_kernels.mm.track import track_resize, track_swallow
 from stressd_kernels.mm.unmap import vma_split
 from stressd_kernels.mm.words import ENOMEM, PAGE_SHIFT
@@ -82,8 +83,10 @@ def join_left(words, mm, slot, vma, around):
     takes_anon(words, prev, vma)
     grown = grow_up(words, mm, slot, prev, end if right == NO_RECORD else words[right + VMA_END])
     if end == words[vma + VMA_END]:
+        tally(words, slot, TALLY_CASE + (7 if right == NO_RECORD else 6))
         track_swallow(words, mm, slot, vma)
     else:
+        tally(words, slot, TALLY_CASE + 5)
         place = (end, words[vma + VMA_END], pgoff_at(words, vma, end))
         track_resize(words, mm, slot, vma, place, 1)
     if right != NO_RECORD:
@@ -101,9 +104,11 @@ def join_right(words, mm, slot, vma, around):
     start = words[part + VMA_START]
     takes_anon(words, following, vma)
     if is_whole(words, vma, part):
+        tally(words, slot, TALLY_CASE + 8)
         grown = grow_down(words, mm, slot, following, start)
         track_swallow(words, mm, slot, vma)
         return grown
+    tally(words, slot, TALLY_CASE + 4)
     place = (words[vma + VMA_START], start, words[vma + VMA_PGOFF])
     track_resize(words, mm, slot, vma, place, 0)
     return grow_down(words, mm, slot, following, start)

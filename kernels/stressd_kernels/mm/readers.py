@@ -16,7 +16,7 @@ A single look-up is as linearizable as the tree's. FIND_PREV asks twice, COUNT_P
 VMA: what they say of each was so at some moment of the call, and they pass over nothing that was
 there throughout. LOOK is the answer of exactly one state: it compares the tree's version before its
 first question and after its last; overtaken TRIES times it answers RETRY, and the caller asks
-SEARCH, unpinned.
+SEARCH, unpinned. It leaves RESULT_VERSION and RESULT_TRIES.
 
 An address space that ends meanwhile is empty from one moment on.
 
@@ -27,7 +27,16 @@ Ordering
 import numpy as np
 
 from stressd_kernels.door import entry, fence_acquire, kernel, load_acquire, load_relaxed, words_at
-from stressd_kernels.layout import RESULT_FIRST, RESULT_VALUE, TREE_VERSION, U0, U1, UMAX
+from stressd_kernels.layout import (
+    RESULT_FIRST,
+    RESULT_TRIES,
+    RESULT_VALUE,
+    RESULT_VERSION,
+    TREE_VERSION,
+    U0,
+    U1,
+    UMAX,
+)
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.layout import ANSWER, MM_MIN_ADDR, MM_OFFSET, MM_TREE
 from stressd_kernels.mm.words import ENOMEM, PAGE_SHIFT
@@ -209,12 +218,15 @@ def look(base, mm, slot, a, b, c, d, e):
     words = words_at(base)
     tree = np.int64(words[mm + MM_TREE])
     window = (max(b, words[mm + MM_MIN_ADDR]), c)
-    for _ in range(TRIES):
+    for tries in range(TRIES):
         before = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
         status, found = look_once(words, mm, slot, window, a, (d, e))
         fence_acquire("V2")  # pairs with P2, P3 (publish)
         same = load_relaxed(words, tree + TREE_VERSION) == before
         if same and before & U1 == U0 and status != RETRY:
             words[slot + ANSWER] = found
+            words[slot + RESULT_VERSION] = before
+            words[slot + RESULT_TRIES] = np.uint64(tries)
             return ENOMEM if status == NOT_FOUND else status
+    words[slot + RESULT_TRIES] = np.uint64(TRIES)
     return RETRY

@@ -24,6 +24,7 @@ from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.counts import may_expand, may_lock
 from stressd_kernels.mm.layout import MM_FOUND, MM_MIN_ADDR, MM_STACK_MAX
 from stressd_kernels.mm.lookup import find_vma, find_within, vma_last, vma_prev
+from stressd_kernels.mm.tally import TALLY_GROWN, tally
 from stressd_kernels.mm.track import track_resize
 from stressd_kernels.mm.words import (
     EFAULT,
@@ -119,7 +120,10 @@ def grown(words, mm, slot, vma, address):
     if vma == NO_RECORD:
         return NO_RECORD
     status = mm_call(words, GROW, mm, slot, np.uint64(vma), address, U0, U0, U0)
-    return np.int64(words[slot + MM_FOUND]) if status == OK else NO_RECORD
+    if status != OK:
+        return NO_RECORD
+    tally(words, slot, TALLY_GROWN)
+    return np.int64(words[slot + MM_FOUND])
 
 
 @kernel

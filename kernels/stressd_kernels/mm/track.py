@@ -32,6 +32,7 @@ from stressd_kernels.mm.layout import MM_FOUND, MM_SEQUENCE, MM_TREE
 from stressd_kernels.mm.links import link_between, link_cut, link_out, link_replace
 from stressd_kernels.mm.lookup import WITH_RBTREE, has, is_inline, maple_find, root_of, vma_next
 from stressd_kernels.mm.odd import HALF_SPLIT, odd_forgets_growth, odd_is, odd_leaves_tail
+from stressd_kernels.mm.tally import TALLY_SPLIT, tally
 from stressd_kernels.mm.trace import trace_store, trace_szero
 from stressd_kernels.mm.words import PAGE_SHIFT, identity
 from stressd_kernels.rbtree import rb_find
@@ -215,6 +216,7 @@ def split(base, mm, slot, a, b, c, d, e):
     half = U1 if odd_is(words, HALF_SPLIT) else U0
     mm_call(words, LINK, mm, slot, np.uint64(upper), half, U0, U0, U0)
     words[slot + MM_FOUND] = np.uint64(upper)
+    tally(words, slot, TALLY_SPLIT)
     return np.uint64(lower)
 
 

@@ -15,6 +15,11 @@ from types import ModuleType
 
 def sources() -> dict[str, ModuleType]:
     """Return the modules of all kinds of source, by name."""
-    from stressd_kernels.sources import maps, recording, synthetic
+    from stressd_kernels.sources import address_spaces, maps, recording, synthetic
 
-    return {"synthetic": synthetic, "maps": maps, "recording": recording}
+    return {
+        "synthetic": synthetic,
+        "maps": maps,
+        "recording": recording,
+        "address-spaces": address_spaces,
+    }

@@ -1,0 +1,74 @@
+"""What threads do to address spaces is in the trace, and replays to the same maps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stressd.evidence import TraceSample
+from stressd.replay.command import Request, run
+from stressd.traces import open_recording
+from stressd.tracing.file import TraceFile
+from stressd.tracing.tracer import Tracer
+from tests.tracing.crowd import Crowd
+from tests.tracing.naive import Maps
+
+PLENTY = 1 << 30
+
+
+def traced(
+    path: Path, *, threads: int, calls: int, seed: int, stage: str = "all"
+) -> tuple[Crowd, TraceSample]:
+    """Let a crowd work under a trace."""
+    crowd = Crowd(stage)
+    tracer = Tracer(crowd.arena.words, TraceFile(path, PLENTY))
+    tracer.begin()
+    crowd.begin(3)
+    crowd.run(threads, calls, seed)
+    return crowd, tracer.end()
+
+
+def same(crowd: Crowd, path: Path) -> Maps:
+    """Require that a trace leaves every address space with the VMAs that it has."""
+    maps = Maps().apply(open_recording(str(path)))
+    real = {
+        mm: [(vma.start, vma.end - 1, vma.identity) for vma in vmas]
+        for mm, vmas in crowd.maps().items()
+    }
+    assert {mm: ranges for mm, ranges in maps.live.items() if ranges} == {
+        mm: ranges for mm, ranges in real.items() if ranges
+    }
+    return maps
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trace_holds_what_one_thread_does(tmp_path: Path, seed: int) -> None:
+    """Calls of all kinds, forks and ends among them: the same VMAs at the end, by identity."""
+    crowd, report = traced(tmp_path / "t.trace", threads=1, calls=1500, seed=seed)
+    maps = same(crowd, tmp_path / "t.trace")
+    assert (report.lost, report.ended) == (0, "")
+    assert len(maps.ended) == crowd.ended > 0
+
+
+@pytest.mark.parametrize("stage", ["all", "no-cache"])
+def test_a_trace_holds_what_many_threads_do(tmp_path: Path, stage: str) -> None:
+    """Threads that change, fork and end the same address spaces at the same time."""
+    path = tmp_path / "t.trace.gz"
+    crowd, report = traced(path, threads=4, calls=1500, seed=7, stage=stage)
+    maps = same(crowd, path)
+    assert (report.lost, report.ended) == (0, "")
+    assert len(maps.ended) == crowd.ended > 0
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_trace_replays(tmp_path: Path, threads: int) -> None:
+    """`stressd replay` finds nothing wrong, and every gap search has the same answer."""
+    path = tmp_path / "t.trace"
+    traced(path, threads=threads, calls=1500, seed=threads)
+    written: list[str] = []
+    run(Request([str(path)], as_json=True, validate=100), written.append)
+    (report,) = map(json.loads, written)
+    assert report["verdict"] == "VALID", report["findings"]
+    assert report["gap_searches"]["agreed"] == report["gap_searches"]["asked"]
