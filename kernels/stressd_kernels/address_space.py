@@ -74,7 +74,7 @@ from stressd_kernels.records import (
 from stressd_kernels.spaces import Settings, offer_calls, open_mm
 from stressd_kernels.status import Status
 
-FILE_NUMBERS = itertools.count(1 << 32)  # beyond what any mm gives out: see words.identity
+FILE_NUMBERS = itertools.count(1)
 
 
 class Broken(RuntimeError):
@@ -114,7 +114,7 @@ class File:
             FILE_SPECIAL: self.special,
             FILE_CLOSES: self.closes,
         }
-        word = next(FILE_NUMBERS) << int(FILE_SHIFT) & (1 << 64) - 1
+        word = next(FILE_NUMBERS) << int(FILE_SHIFT)
         object.__setattr__(self, "word", word | sum(int(k) for k, is_so in kinds.items() if is_so))
 
     word: int = 0  # what the kernels know of it: identity and kind

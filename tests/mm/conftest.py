@@ -6,7 +6,7 @@ import pytest
 
 from tests.mm import enacted
 
-RULES = {"test_grow", "test_modify"}
+RULES = {"test_change", "test_gaps", "test_grow", "test_merge", "test_modify", "test_place"}
 SPECIFICATION = "spec"
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -37,9 +38,9 @@ from stressd_kernels.records import (
 )
 from stressd_kernels.spaces import Limits, Settings
 from tests.mm.kernels.steps import record_at, step
-from tests.mm.spec import grow, modify
+from tests.mm.spec import change, gaps, grow, merge, modify, place
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
-from tests.mm.spec.words import CannotKnow, Failed, Vm
+from tests.mm.spec.words import PAGE, CannotKnow, Failed, Vm
 
 STAGES = ("all", "no-rbtree", "no-list", "no-cache")
 BITS = [(flag, int(getattr(kernel_words, f"VM_{flag.name}"))) for flag in Vm if flag]
@@ -153,6 +154,7 @@ class Enacted:
             words[record + VMA_POLICY] = self.others.number(vma.policy)
             words[record + VMA_NAME] = self.others.number(vma.name)
             words[record + VMA_SEGMENT] = vma.file.segment if vma.file else 0
+        self.known = vmas
         self._set(self._settings(model), flags_word(model.def_flags))
         return vmas
 
@@ -170,9 +172,21 @@ class Enacted:
 
     def step(self, call: Call, *arguments: int) -> None:
         """Make a step of a call; OSError if it fails."""
-        error, _, _ = step(self.space, call, *arguments)
-        if error:
-            raise OSError(error, call.name)
+        step(self.space, call, *arguments)
+
+    def vma_in(self, record: int) -> Vma:
+        """Return the VMA of the model that a record will be when it is read back."""
+        identity = int(self.space.words[record + VMA_ID])
+        return self.known.setdefault(identity, Vma(0, 0, Vm.NONE))
+
+    def part(self, part: merge.Part) -> list[int]:
+        """Return words 1 .. 9 of the record of a part."""
+        return [
+            part.start, part.end, part.pgoff, flags_word(part.flags),
+            file_word(self.files, part.file), self.anons.number(part.anon, 1000 + id(part.anon)),
+            part.source.chain if part.source else 0,
+            self.others.number(part.policy), self.others.number(part.name),
+        ]  # fmt: skip
 
     def record_at(self, address: int) -> int:
         """Return the word index of the VMA that holds an address."""
@@ -248,7 +262,72 @@ def plain(method: str) -> Callable[..., Any]:
     return call
 
 
+def mmap(
+    self: Enacted,
+    _: AddressSpace,
+    address: int,
+    length: int,
+    prot: int,
+    flags: int,
+    file: File | None = None,
+    offset: int = 0,
+) -> int:
+    """Map; by the step, which takes any offset in pages, and touches nothing."""
+    words = address, length, prot, int(flags), file_word(self.files, file)
+    if offset % PAGE:
+        return self.space._call(Call.MMAP, *words, offset=offset)
+    segment = file.segment if file else 0
+    return step(self.space, Call.MMAP_HELD, *words, offset=offset // PAGE, part=segment)[1]
+
+
+def topdown(self: Enacted, _: AddressSpace, search: gaps.Search) -> int:
+    """Search from the top."""
+    words = search.length, search.low, search.high, search.mask, search.offset
+    return self.space._call(Call.SEARCH, *words, offset=1)
+
+
+def bottomup(self: Enacted, _: AddressSpace, search: gaps.Search) -> int:
+    """Search from the bottom."""
+    words = search.length, search.low, search.high, search.mask, search.offset
+    return self.space._call(Call.SEARCH, *words)
+
+
+def placed(self: Enacted, _: AddressSpace, want: place.Request) -> int:
+    """Find a place."""
+    flags = change.Map.FIXED if want.fixed else 0
+    flags |= change.Map.SHARED if want.shared else 0
+    flags |= change.Map.BELOW_2G if want.below_2g else 0
+    flags |= change.Map.ABOVE_4G if want.above_4g else 0
+    file = file_word(self.files, want.file)
+    words = want.address, want.length, int(flags), file, want.offset
+    return step(self.space, Call.PLACE_HELD, *words)[1]
+
+
+def merge_new(
+    self: Enacted, _: AddressSpace, part: merge.Part, *, left_only: bool = False
+) -> Vma | None:
+    """Join a free range with its neighbours."""
+    found, _answer = step(self.space, Call.MERGE_NEW, int(left_only), part=self.part(part))
+    return self.vma_in(found) if found else None
+
+
+def changed(
+    self: Enacted, _: AddressSpace, vma: Vma, start: int, end: int, **changes: object
+) -> Vma:
+    """Change a part of a VMA."""
+    part = self.part(replace(merge.Part.of(vma, start, end), **changes))  # type: ignore[arg-type]
+    record = self.record_at(vma.start)
+    return self.vma_in(step(self.space, Call.MODIFY, record, start, end, part=part)[0])
+
+
 TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
+    change.mmap: mmap,
+    change.munmap: plain("munmap"),
+    gaps.topdown: topdown,
+    gaps.bottomup: bottomup,
+    place.place: placed,
+    merge.merge_new: merge_new,
+    merge.modify: changed,
     grow.fault: plain("fault"),
     grow.populate: plain("populate"),
     grow.grow_down: grow_stack,

@@ -1,16 +1,18 @@
 """Address spaces: VMAs tracked in a maple tree, an rb-tree and a list, in parallel.
 
-layout    words of an address space          words     pages, flags, errors
-calls     what can be asked, and how         frame     reserve, lock, validate, give back
-track     every change goes to all           links     the list and the rb-tree
-counts    pages, and the limits on them      lookup    which VMA, with the lock held
-cache     the last VMAs that were found      finding   what was wrong
-trace     every store, for others to read    drain     taking events out of the rings
-compare   two answers to one question        odd       the faults of the original, as switches
-validate  all structures against each other    report    a finding as text
-fault     touching memory                    anon      what the first write leaves
-stack     what grows when it is touched
-drain     taking events out of the rings
+layout    words of an address space            words     pages, flags, errors
+calls     what can be asked, and how           frame     reserve, lock, validate, give back
+track     every change goes to all             links     the list and the rb-tree
+counts    pages, and the limits on them        lookup    which VMA, with the lock held
+cache     the last VMAs that were found        readers   look-ups without the lock
+trace     every store, for others to read      drain     taking events out of the rings
+validate  all structures against each other    compare   two answers to one question
+finding   what was wrong                       report    the same as a text
+odd       the faults of the original, as switches
+
+merge     when neighbours become one VMA       modify    what a change of a part does
+map       mmap                                 unmap     munmap
+place     where a new mapping goes             gaps      where a free range is found
 walk      a range, VMA by VMA                  protect   mprotect
 advise    madvise                              mlock     mlock, munlock, mlockall
 bind      NUMA policies                        name      names of anonymous memory
@@ -21,6 +23,11 @@ fork      a copy of it all                    exit, exec  how one ends, and begi
 readers   look-ups without the lock
 unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says        growing   which VMAs of a recording grow down
+fault     touching memory                      anon      what the first write leaves
+stack     what grows when it is touched        fork      a copy of it all
+exec      how an address space begins          exit      how one ends
+snapshot  a VMA as /proc/PID/maps says
+recorded  a range as a recording says          growing   which VMAs of a recording grow down
 playing   the rows of a recording
 
 A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
@@ -37,10 +44,13 @@ from stressd_kernels.mm import (
     fault,
     fork,
     frame,
+    gaps,
+    map,
     merge,
     mlock,
     modify,
     name,
+    place,
     protect,
     readers,
     recorded,
@@ -50,11 +60,11 @@ from stressd_kernels.mm import (
     unmap,
     validate,
 )
-from stressd_kernels.mm import compare as compare  # of what searches find
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.verbs import Verb
 
 CALLS: Mapping[Call, Entry] = {
+    Call.MMAP: map.mmap,
     Call.MUNMAP: unmap.munmap,
     Call.MPROTECT: protect.mprotect,
     Call.MADVISE: advise.madvise,
@@ -72,6 +82,7 @@ CALLS: Mapping[Call, Entry] = {
     Call.EXEC: exec.execute,
     Call.MOVE_STACK: exec.move_stack,
     Call.EXIT: exit.exit,
+    Call.SEARCH: gaps.search,
     Call.VALIDATE: validate.validate,
     Call.FIND_VMA: readers.find,
     Call.FIND_PREV: readers.find_prev,
@@ -87,16 +98,20 @@ CALLS: Mapping[Call, Entry] = {
     Call.SPLIT: track.split,
     Call.DETACH: track.detach,
     Call.VALIDATE_HELD: validate.validate_held,
+    Call.SEARCH_HELD: gaps.search_held,
+    Call.PLACE_HELD: place.place_held,
     Call.MUNMAP_HELD: unmap.munmap_held,
-    Call.GROW: stack.grow,
-    Call.POPULATE_HELD: fault.populate_held,
     Call.MERGE_NEW: merge.merge_new,
     Call.MODIFY: modify.modify,
+    Call.MMAP_HELD: map.mmap_held,
+    Call.GROW: stack.grow,
+    Call.POPULATE_HELD: fault.populate_held,
 }
 
 # What every call that changes something uses, and what each uses besides.
 COMMON = (Call.RESERVE, Call.VALIDATE_HELD)
 STEPS: Mapping[Call, tuple[Call, ...]] = {
+    Call.MMAP: (Call.MMAP_HELD, Call.POPULATE_HELD),
     Call.MUNMAP: (Call.MUNMAP_HELD,),
     Call.MPROTECT: (Call.MODIFY, Call.POPULATE_HELD),
     Call.MADVISE: (Call.MODIFY,),
@@ -112,9 +127,19 @@ STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.RECORD_ERASE: (Call.LINK, Call.DETACH, Call.RESIZE),
     Call.EXEC: (Call.LINK,),
     Call.MOVE_STACK: (Call.RESIZE,),
+    Call.SEARCH: (Call.SEARCH_HELD,),
+    Call.PLACE_HELD: (Call.SEARCH_HELD,),
     Call.MUNMAP_HELD: (Call.SPLIT, Call.DETACH),
     Call.MERGE_NEW: (Call.RESIZE, Call.SWALLOW),
     Call.MODIFY: (Call.RESIZE, Call.SWALLOW, Call.SPLIT),
+    Call.MMAP_HELD: (
+        Call.PLACE_HELD,
+        Call.MERGE_NEW,
+        Call.SPLIT,
+        Call.DETACH,
+        Call.LINK,
+        Call.MUNMAP_HELD,
+    ),
     Call.SPLIT: (Call.RESIZE, Call.LINK),
     Call.GROW: (Call.RESIZE,),
 }

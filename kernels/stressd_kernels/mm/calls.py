@@ -102,11 +102,11 @@ class Call(IntEnum):
     SWALLOW = 68  # record
     VALIDATE_HELD = 69
     SEARCH_HELD = 70  # as SEARCH
-    PLACE_HELD = 71  # get_unmapped_area
+    PLACE_HELD = 71  # address, length, MAP_*, file, offset: get_unmapped_area; answer: address
     MUNMAP_HELD = 72  # start, end
     MERGE_NEW = 73  # 1: left only; MM_PART: join a free range with its neighbours; MM_FOUND
     MODIFY = 74  # record, start, end; MM_PART: change a part of it; MM_FOUND
-    MMAP_HELD = 75
+    MMAP_HELD = 75  # as MMAP; MM_OFFSET in pages, MM_PART: bytes of the file's SysV segment, or 0
     SPLIT = 76  # record, address: the lower part; MM_FOUND the upper one
     GROW = 77  # record, address: a stack grows; MM_FOUND
     POPULATE_HELD = 78  # start, end

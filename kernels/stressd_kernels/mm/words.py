@@ -6,7 +6,9 @@ x86-64, so that a dump can be read beside one of the kernel's.
 A file is one word: an identity, and below it what kind of file it is. Opened twice, a file has
 two identities, and their mappings never merge.
 
-    63 .. 16  identity    15 .. 0  FILE_* bits
+    63        1: made by an mm for itself, from its own identity and a number; 0: opened
+    62 .. 16  identity
+    15 .. 0   FILE_* bits
 
 Identities (of VMAs, anonymous pages, files that an mm makes for itself) are unique in the arena:
 the identity of the mm, and a number within it.
@@ -61,7 +63,32 @@ VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP  # never merged
 HEAP_FLAGS = VM_READ | VM_WRITE | VM_MAY_ACCESS | VM_ACCOUNT
 STACK_FLAGS = HEAP_FLAGS | VM_GROWSDOWN
 
+MAP_SHARED = np.uint64(0x1)
+MAP_PRIVATE = np.uint64(0x2)
+MAP_SHARED_VALIDATE = np.uint64(0x3)
+MAP_TYPE = np.uint64(0xF)
+MAP_FIXED = np.uint64(0x10)
+MAP_ANONYMOUS = np.uint64(0x20)
+MAP_32BIT = np.uint64(0x40)
+MAP_ABOVE4G = np.uint64(0x80)
+MAP_GROWSDOWN = np.uint64(0x100)
+MAP_LOCKED = np.uint64(0x2000)
+MAP_NORESERVE = np.uint64(0x4000)
+MAP_POPULATE = np.uint64(0x8000)
+MAP_NONBLOCK = np.uint64(0x1_0000)
+MAP_STACK = np.uint64(0x2_0000)
+MAP_HUGETLB = np.uint64(0x4_0000)
+MAP_FIXED_NOREPLACE = np.uint64(0x10_0000)
+
+PROT_READ = np.uint64(1)
+PROT_WRITE = np.uint64(2)
+PROT_EXEC = np.uint64(4)
+
 FILE_SHIFT = np.uint64(16)
+FILE_MADE = np.uint64(1 << 63)
+FILE_OWNER_SHIFT = np.uint64(48)
+FILE_OWNERS = np.uint64((1 << 15) - 1)
+FILE_NUMBERS = np.uint64((1 << 32) - 1)
 FILE_READABLE = np.uint64(0x1)
 FILE_WRITABLE = np.uint64(0x2)
 FILE_HUGE_ALIGNED = np.uint64(0x4)  # its file system places it as huge pages would like
@@ -113,6 +140,17 @@ def identity_begin(words, mm):
     words[mm + MM_ID] += np.uint64(TREES_MAX)
     words[mm + MM_NUMBERS] = U0
     words[mm + MM_EVENTS] = U0
+
+
+@kernel_inline
+def file_identity(words, mm, kind):
+    """Return the word of a new file that an mm makes for itself; the lock is held.
+
+    kind  FILE_* bits
+    """
+    number = identity(words, mm)
+    owner = words[mm + MM_ID] & FILE_OWNERS
+    return FILE_MADE | owner << FILE_OWNER_SHIFT | (number & FILE_NUMBERS) << FILE_SHIFT | kind
 
 
 @kernel_inline

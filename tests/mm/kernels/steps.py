@@ -28,7 +28,6 @@ from stressd_kernels.mm.trace import (
     TRACE_STAMPS,
     trace_take,
 )
-from stressd_kernels.mm.words import ERRNO
 from stressd_kernels.records import (
     VMA_ANON,
     VMA_CHAIN,
@@ -97,19 +96,24 @@ def plant(mm: AddressSpace, address: int, anon: int, chain: int, policy: int, na
 
 
 def step(
-    mm: AddressSpace, call: Call, *numbers: int, part: list[int] | None = None, offset: int = 0
-) -> tuple[int, int, int]:
-    """Make a step; return its status (errno or 0), MM_FOUND and the answer."""
+    mm: AddressSpace, call: Call, *numbers: int, part: list[int] | int = 0, offset: int = 0
+) -> tuple[int, int]:
+    """Make a step; return MM_FOUND and the answer. Raises as calls do.
+
+    part    words 1 .. 9 of the record in MM_PART, or the word itself
+    offset  MM_OFFSET
+    """
     offer_calls(mm.arena, (call,))
     words = mm.words
     five = np.array([*numbers, *[0] * (5 - len(numbers))], np.uint64)
-    fields = np.array(part or [], np.uint64)
+    fields = np.array(part if isinstance(part, list) else [], np.uint64)
     with mm.arena.seated() as slot:
         words[slot + MM_OFFSET] = offset
+        words[slot + MM_PART] = 0 if isinstance(part, list) else part
         status = int(framed(words, mm.mm, slot, int(call), five, fields, 0))
         found, answer = int(words[slot + MM_FOUND]), int(words[slot + ANSWER])
-    assert status == 0 or status & int(ERRNO), mm.report() or status
-    return status & ~int(ERRNO), found, answer
+    mm._raise(call, status)
+    return found, answer
 
 
 @contextmanager
