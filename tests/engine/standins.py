@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stressd_kernels.door import Entry as Entry
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
 from stressd_kernels.layout import (
     RESULT_FIRST,
@@ -18,6 +19,9 @@ from stressd_kernels.layout import (
     U2,
     UMAX,
 )
+from stressd_kernels.mm.layout import ANSWER, MM_LIST_FIRST, MM_TREE
+from stressd_kernels.mm.words import ENOMEM
+from stressd_kernels.records import LIST_NEXT, VMA_END, VMA_START
 from stressd_kernels.status import POISON, TRAP, ZERO, Status
 
 POISON_WORD = np.uint64(POISON)
@@ -176,3 +180,45 @@ def full(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
 def behind(base, tree, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
     """A write: too much waits for readers."""
     return BACKLOG
+
+
+# -- calls of an address space, by its block ---------------------------------------------------
+
+
+@entry
+def answers_first_vma(base, mm, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """FIND_VMA and its kin: the first VMA of all."""
+    words = words_at(base)
+    first = np.int64(words[mm + MM_LIST_FIRST])
+    words[slot + ANSWER] = words[first] | np.uint64(first)
+    return U0
+
+
+@entry
+def counts_one_page(base, mm, slot, a, b, c, d, e):  # type: ignore[no-untyped-def]
+    """COUNT_PAGES: one."""
+    words_at(base)[slot + ANSWER] = U1
+    return U0
+
+
+@entry
+def counts_too_many(base, mm, slot, start, end, c, d, e):  # type: ignore[no-untyped-def]
+    """COUNT_PAGES: one more than the range has."""
+    words_at(base)[slot + ANSWER] = ((end - start) >> np.uint64(12)) + U1
+    return U0
+
+
+@entry
+def looks_right_below(base, mm, slot, length, low, high, mask, offset):  # type: ignore[no-untyped-def]
+    """LOOK: right below the first VMA that has so much room below it, guard gap or not."""
+    words = words_at(base)
+    end = U0
+    vma = np.int64(words[mm + MM_LIST_FIRST])
+    while vma != 0:
+        begin = (words[vma + VMA_START] - length) & ~mask
+        if words[vma + VMA_START] >= end + length + mask and begin >= max(low, end):
+            tree = np.int64(words[mm + MM_TREE])
+            return gap_at(words, tree, slot, begin) if begin + length <= high else ENOMEM
+        end = words[vma + VMA_END]
+        vma = np.int64(words[vma + LIST_NEXT])
+    return ENOMEM

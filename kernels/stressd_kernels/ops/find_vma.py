@@ -101,11 +101,12 @@ def find_again(words, slot, call, value, version):
     tree = np.int64(load_relaxed(words, slot + NOW_TREE))
     first = load_relaxed(words, slot + NOW_FIRST)
     if call == FIND_PREV:
-        differs = value != U0 and load_relaxed(words, vma_of(value) + VMA_END) > first
+        whole = value != U0 and is_record(words, value)
+        differs = whole and load_relaxed(words, vma_of(value) + VMA_END) > first
         return agreement_judge(words, slot, tree, version, differs)
     status = structure_call(words, FIND, tree, slot, first, UMAX, U0, U0, U0)
     found = load_relaxed(words, slot + RESULT_VALUE) if status == STATUS_OK else U0
-    if found != U0:
+    if found != U0 and is_record(words, found):
         start = load_relaxed(words, vma_of(found) + VMA_START)
         end = load_relaxed(words, vma_of(found) + VMA_END)
         last = load_relaxed(words, slot + NOW_LAST)
@@ -141,7 +142,7 @@ def run(base, tree, slot, a, b, c, d, e):
     timer_end(words, slot, begun)
     if status not in (U0, STATUS_NOT_FOUND):
         return ENDS + status
-    value = load_relaxed(words, slot + ANSWER)
+    value = load_relaxed(words, slot + ANSWER) if status == U0 else U0
     wrong = U0 if value == U0 else answer_judge(words, slot, call, value)
     wrong += find_again(words, slot, call, value, version)
     if wrong != U0:

@@ -40,6 +40,7 @@ from stressd_kernels.worker import ENTRIES, ENTRY_WORDS
 SCAN = int(Verb.SCAN)
 PICK_FROM = np.uint64(12)  # mappings that follow a key
 RESERVED = np.uint64(RESERVED_BIT)
+FLAGS = np.uint64(15)  # a record is at a multiple of 16
 U3 = np.uint64(3)
 U7 = np.uint64(7)
 TOP = np.uint64(32 << 20)  # below the end of user space: the stack
@@ -71,7 +72,7 @@ def is_record(words, value):
     """Say whether a value of the tree of an address space can name a record at all."""
     place = value & NODE_MASK
     inside = place >= np.uint64(POOL) and place < words[HEADER_POOL_END]
-    return inside and value & RESERVED == U0
+    return inside and value & (RESERVED | FLAGS) == U0
 
 
 @kernel
