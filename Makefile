@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 DURATION ?= 1h
+CALLS ?= 250000
 
 BIN := .venv/bin
 HERE := $(shell { pwd; cat pyproject.toml constraints.txt; } | cksum | tr -c '0-9\n' '-')
@@ -13,7 +14,7 @@ TEST_READY := .venv/ready-to-test-$(HERE)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run soak bench lengths test model lint clean
+.PHONY: help run soak bench lengths test model mm lint clean
 
 help:
 	@echo 'make run                             the quickstart: a short run, live, with a verdict'
@@ -23,6 +24,7 @@ help:
 	@echo 'make lengths                         how long the kernels are'
 	@echo 'make test                            all tests'
 	@echo 'make model                           the protocols under every schedule that can be afforded'
+	@echo 'make mm                               address spaces against their rules: 250,000 calls a stage'
 	@echo 'make lint                            ruff and mypy'
 	@echo 'make clean                           remove what the above made here (run folders stay)'
 
@@ -44,6 +46,9 @@ test: $(TEST_READY)
 
 model: $(TEST_READY)
 	@STRESSD_BUILD=model $(BIN)/python -m tests.model
+
+mm: $(TEST_READY)
+	@STRESSD_CALLS=$(CALLS) $(BIN)/python -m pytest -q tests/mm/kernels/test_random.py
 
 lint: $(TEST_READY)
 	@$(BIN)/python -m ruff check .

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mm.caller import DATA_BYTES
 from tests.mm.spec.change import Map, mmap, munmap
 from tests.mm.spec.grow import brk, fault, populate
 from tests.mm.spec.modify import madvise, mlock, mprotect, munlock
@@ -34,7 +35,6 @@ KERNEL = "6.18."  # the rules are those of this one
 MMAP, MPROTECT, MUNMAP, BRK, MREMAP, MADVISE = 9, 10, 11, 12, 25, 28
 MUNLOCK, MLOCK2, REMAP_FILE_PAGES = 150, 325, 216
 SHMGET, SHMAT, SHMCTL, SHMDT = 29, 30, 31, 67
-DATA_BYTES = 16 << 20
 HEADING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) \S{4} ([0-9a-f]+) \S+ \d+\s*(.*)")
 FLAGS = {
     "rd": Vm.READ, "wr": Vm.WRITE, "ex": Vm.EXEC, "sh": Vm.SHARED,

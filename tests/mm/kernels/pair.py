@@ -14,16 +14,25 @@ from collections.abc import Callable
 
 from stressd_kernels import AddressSpace as Real
 from stressd_kernels import Arena
+from stressd_kernels.address_space import FIELDS
 from stressd_kernels.address_space import CannotKnow as RealCannotKnow
 from stressd_kernels.address_space import File as RealFile
 from stressd_kernels.address_space import Vma as RealVma
 from stressd_kernels.mm import words
+from stressd_kernels.mm.calls import Call
 from stressd_kernels.spaces import Limits as RealLimits
 from stressd_kernels.spaces import Settings
-from tests.mm.kernels.steps import plant
-from tests.mm.spec.change import mmap, munmap
+from tests.mm.kernels.steps import plant, records
+from tests.mm.spec import gaps
+from tests.mm.spec.change import Map, mmap, munmap, vma_flags
+from tests.mm.spec.gaps import Search
+from tests.mm.spec.grow import brk, fault, populate
+from tests.mm.spec.modify import bind, madvise, mlock, mlockall, mprotect, munlock, name_range
+from tests.mm.spec.process import fork
+from tests.mm.spec.remap import mremap
+from tests.mm.spec.shm import remap_file_pages, shmat, shmdt
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
-from tests.mm.spec.words import CannotKnow, Failed, Vm
+from tests.mm.spec.words import PAGE, CannotKnow, Failed, Vm, page_up
 
 POLICIES = (None, object(), object())  # the kernels know them by number
 NAMES = (None, "one", "two")
@@ -75,11 +84,14 @@ class Pair:
         self, spec: AddressSpace, stage: str = "all", arena: Arena | None = None, validate: int = 1
     ) -> None:
         """Begin as `spec` is."""
-        self.spec = spec
+        self.mm = spec
         self.real = Real(settings_of(spec, stage, validate), arena=arena)
+        self.files: dict[int, File] = {}
         self.history: list[str] = []
-        self._files: dict[File, RealFile] = {}
+        self._twins: dict[File, RealFile] = {}
         self._anons: dict[Anon, int] = {}
+        self._parents: list[tuple[AddressSpace, Real]] = []
+        self._ended: list[Real] = []
         for vma in spec.vmas:
             self._place(vma)
         self.compare()
@@ -87,46 +99,155 @@ class Pair:
     # -- calls -------------------------------------------------------------------------------
 
     def mmap(
-        self,
-        address: int,
-        length: int,
-        prot: int,
-        flags: int,
-        file: File | None = None,
-        offset: int = 0,
+        self, address: int, length: int, prot: int, flags: int, number: int = -1, offset: int = 0
     ) -> object:
-        """Map in both; what is locked or populated is touched."""
+        """Map in both, a file by its number; what is locked or populated is touched."""
+        file = self.files.get(number)
+
+        def rules(mm: AddressSpace) -> int:
+            start = mmap(mm, address, length, prot, flags, file, offset)
+            populates = flags & (Map.POPULATE | Map.NONBLOCK) == Map.POPULATE
+            if populates or vma_flags(mm, prot, flags) & Vm.LOCKED:
+                populate(mm, start, start + page_up(length))
+            return start
+
         return self.both(
-            f"mmap {address:#x} {length:#x} {prot} {flags:#x} {file} {offset:#x}",
-            lambda mm: mmap(mm, address, length, prot, flags, file, offset),
+            f"mmap {address:#x} {length:#x} {prot} {flags:#x} {number} {offset:#x}",
+            rules,
             lambda mm: mm.mmap(address, length, prot, flags, self.file(file), offset),
         )
 
     def munmap(self, address: int, length: int) -> object:
         """Unmap in both."""
+        return self._plain(munmap, "munmap", address, length)
+
+    def mprotect(self, address: int, length: int, prot: int) -> object:
+        """Protect in both."""
+        return self._plain(mprotect, "mprotect", address, length, prot)
+
+    def madvise(self, address: int, length: int, advice: int) -> object:
+        """Advise both."""
+        return self._plain(madvise, "madvise", address, length, advice)
+
+    def mlock(self, address: int, length: int, *, on_fault: bool) -> object:
+        """Lock in both."""
         return self.both(
-            f"munmap {address:#x} {length:#x}",
-            lambda mm: munmap(mm, address, length),
-            lambda mm: mm.munmap(address, length),
+            f"mlock {address:#x} {length:#x} {on_fault}",
+            lambda mm: mlock(mm, address, length, on_fault=on_fault),
+            lambda mm: mm.mlock(address, length, on_fault=on_fault),
         )
+
+    def munlock(self, address: int, length: int) -> object:
+        """Unlock in both."""
+        return self._plain(munlock, "munlock", address, length)
+
+    def mlockall(self, flags: int) -> object:
+        """Lock everything in both."""
+        return self._plain(mlockall, "mlockall", flags)
+
+    def bind(self, address: int, length: int, policy: int) -> object:
+        """Set the policy of a range in both."""
+        return self.both(
+            f"bind {address:#x} {length:#x} {policy}",
+            lambda mm: bind(mm, address, length, POLICIES[policy]),
+            lambda mm: mm.bind(address, length, policy),
+        )
+
+    def name_range(self, address: int, length: int, name: int) -> object:
+        """Name a range in both."""
+        return self.both(
+            f"name {address:#x} {length:#x} {name}",
+            lambda mm: name_range(mm, address, length, NAMES[name]),
+            lambda mm: mm.name_range(address, length, name),
+        )
+
+    def mremap(self, address: int, old: int, new: int, flags: int, to: int = 0) -> object:
+        """Remap in both."""
+        return self._plain(mremap, "mremap", address, old, new, flags, to)
+
+    def brk(self, address: int) -> object:
+        """Move the end of the heap in both."""
+        return self._plain(brk, "brk", address)
+
+    def shmat(self, pages: int, address: int, flags: int) -> object:
+        """Attach a new segment in both."""
+        return self._plain(shmat, "shmat", pages * PAGE, address, flags)
+
+    def shmdt(self, address: int) -> object:
+        """Detach in both."""
+        return self._plain(shmdt, "shmdt", address)
+
+    def remap_file_pages(self, address: int, length: int, pgoff: int) -> object:
+        """Show other pages in both."""
+        return self._plain(remap_file_pages, "remap_file_pages", address, length, pgoff)
+
+    def touch(self, address: int, *, write: bool) -> object:
+        """Touch an address in both."""
+        return self.both(
+            f"touch {address:#x} {write}",
+            lambda mm: fault(mm, address, write=write),
+            lambda mm: mm.fault(address, write=write),
+        )
+
+    def search(self, search: Search, *, topdown: bool) -> object:
+        """Search for a free range in both: with the lock, and without."""
+        asked = search.length, search.low, search.high, search.mask, search.offset
+        rule = gaps.topdown if topdown else gaps.bottomup
+
+        def kernels(mm: Real) -> int:
+            found = mm._call(Call.SEARCH, *asked, offset=int(topdown))
+            assert mm._call(Call.LOOK, *asked, offset=int(topdown)) == found
+            return found
+
+        return self.both(f"{search} {topdown}", lambda mm: rule(mm, search), kernels)
+
+    def fork(self) -> None:
+        """Go on in a child, in both."""
+        child = self._ended.pop() if self._ended else None
+        if child is None:
+            child = Real(self.real.settings, arena=self.real.arena, alive=False)
+        self.real.fork_into(child)
+        self._parents.append((self.mm, self.real))
+        self.mm, self.real = fork(self.mm), child
+        self.history.append("fork")
+        self.compare()
+
+    def exit(self) -> bool:
+        """Go back to the parent, if there is one."""
+        if not self._parents:
+            return False
+        self.real.exit()
+        self._ended.append(self.real)
+        self.mm, self.real = self._parents.pop()
+        self.history.append("exit")
+        self.compare()
+        return True
 
     # -- both --------------------------------------------------------------------------------
 
     def both(self, what: str, spec: Spec, kernels: Kernels) -> object:
         """Make a call on both; return the answer, or the name of the error."""
         self.history.append(what)
-        expected, answer = _asked(spec, self.spec), _asked(kernels, self.real)
+        expected, answer = _asked(spec, self.mm), _asked(kernels, self.real)
         assert answer == expected, f"{what}: {answer} and not {expected}\n{self.show()}"
         self.compare()
         return answer
+
+    def _plain(self, rule: Callable[..., object], name: str, *words: int) -> object:
+        """Make a call that takes and returns numbers alone on both."""
+        return self.both(
+            " ".join([name, *map(hex, words)]),
+            lambda mm: rule(mm, *words),
+            lambda mm: getattr(mm, name)(*words),
+        )
 
     def compare(self) -> None:
         """Require the same VMAs in both."""
         anons: dict[Anon, int] = {}
         files: dict[File, int] = {}
-        real = self.real.maps()
-        assert len(real) == len(self.spec.vmas), self.show()
-        for vma, found in zip(self.spec.vmas, real, strict=True):
+        real = [RealVma(*row) for row in records(self.real, FIELDS)]
+        assert len(real) == len(self.mm.vmas), self.show()
+        for vma, found in zip(self.mm.vmas, real, strict=True):
             assert found[:3] == (vma.start, vma.end, flags_word(vma.flags)), self.show()
             word = 0 if vma.file is None else files.setdefault(vma.file, found.file)
             kind = 0 if vma.file is None else kind_word(vma.file)
@@ -141,7 +262,7 @@ class Pair:
 
     def show(self) -> str:
         """Return both, and what led there."""
-        lines = [*self.history[-20:], "the rules:", *map(_spec_line, self.spec.vmas)]
+        lines = [*self.history[-20:], "the rules:", *map(_spec_line, self.mm.vmas)]
         return "\n".join([*lines, "the kernels:", *map(_real_line, self.real.maps())])
 
     # -- words -------------------------------------------------------------------------------
@@ -150,10 +271,10 @@ class Pair:
         """Return the kernels' file for one of the rules'."""
         if file is None:
             return None
-        if file not in self._files:
+        if file not in self._twins:
             kinds = {name: getattr(file, name) for name, _ in KINDS}
-            self._files[file] = RealFile(file.path, **kinds)
-        return self._files[file]
+            self._twins[file] = RealFile(file.path, **kinds)
+        return self._twins[file]
 
     def anon(self, anon: Anon) -> int:
         """Return the kernels' number for an anon of the rules; one that nobody has is new."""

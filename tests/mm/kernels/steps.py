@@ -29,8 +29,10 @@ from stressd_kernels.mm.trace import (
     trace_take,
 )
 from stressd_kernels.records import (
+    NO_RECORD,
     VMA_ANON,
     VMA_CHAIN,
+    VMA_END,
     VMA_FLAGS,
     VMA_NAME,
     VMA_POLICY,
@@ -39,7 +41,7 @@ from stressd_kernels.records import (
 )
 from stressd_kernels.spaces import offer_calls
 
-CHANGED = (VMA_FLAGS, VMA_ANON, VMA_CHAIN, VMA_POLICY, VMA_NAME)  # words that are changed in place
+ROWS = 4096  # VMAs of one address space
 
 
 @driver
@@ -80,6 +82,29 @@ def scribble(words, record, flags, anon, chain, policy, name):  # type: ignore[n
     words[record + VMA_POLICY] = policy
     words[record + VMA_NAME] = name
     return U0
+
+
+@driver
+def records_into(words, mm, slot, fields, out):  # type: ignore[no-untyped-def]
+    """Copy words `fields` of all records to `out`, ascending; return how many there are."""
+    words = borrowed(words)
+    row = 0
+    record = maple_find(words, mm, slot, U0)
+    while record != NO_RECORD and row < out.shape[0]:
+        for column in range(fields.shape[0]):
+            out[row, column] = words[record + fields[column]]
+        row += 1
+        record = maple_find(words, mm, slot, words[record + VMA_END])
+    return row
+
+
+def records(mm: AddressSpace, fields: tuple[int, ...]) -> list[list[int]]:
+    """Return these words of all records, ascending; nothing must change meanwhile."""
+    out = np.zeros((ROWS, len(fields)), np.uint64)
+    with mm.arena.seated() as slot:
+        count = records_into(mm.words, mm.mm, slot, np.array(fields), out)
+    assert count < ROWS
+    return out[:count].tolist()
 
 
 def record_at(mm: AddressSpace, address: int) -> int:

@@ -57,7 +57,7 @@ def merged(pair: Pair, part: Part, *, left_only: bool = False) -> Stores:
 
 def modified(pair: Pair, page: int, start: int, end: int, **changes: object) -> Stores:
     """Change pages [start, end) of the VMA that holds `page` in both; return what was stored."""
-    (target,) = [v for v in pair.spec.vmas if v.start <= at(page) < v.end]
+    (target,) = [v for v in pair.mm.vmas if v.start <= at(page) < v.end]
     record = record_at(pair.real, target.start)
     wanted = Part.of(target.copy(**changes), at(start), at(end))
     part = fields(pair, wanted)

@@ -1,0 +1,38 @@
+"""Random calls: the kernels of an address space do what the rules say, at every stage.
+
+STRESSD_CALLS=250000    so many calls at each stage (`make mm`), not the few of every test run
+STRESSD_SEED=7          the first seed
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from stressd_kernels import Arena
+from stressd_kernels.spaces import STAGES
+from tests.mm.kernels.drawing import Drawing
+
+CALLS = int(os.environ.get("STRESSD_CALLS", "1500"))
+SEED = int(os.environ.get("STRESSD_SEED", "0"))
+CALLS_OF_ONE = 500  # then another address space begins
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    """One arena for all."""
+    return Arena(256 << 20)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_random_calls_agree_with_the_rules(stage: str, arena: Arena) -> None:
+    """Every answer, every error, and all VMAs after each call."""
+    for seed in range(SEED, SEED + max(1, CALLS // CALLS_OF_ONE)):
+        drawing = Drawing(seed, stage, arena)
+        try:
+            for _ in range(min(CALLS, CALLS_OF_ONE)):
+                drawing.call()
+        except AssertionError as failure:
+            raise AssertionError(f"seed {seed}: {failure}") from None
+        drawing.pair.real.validate()
