@@ -6,7 +6,16 @@ import pytest
 
 from tests.mm import enacted
 
-RULES = {"test_change", "test_gaps", "test_grow", "test_merge", "test_modify", "test_place"}
+RULES = {
+    "test_change",
+    "test_gaps",
+    "test_grow",
+    "test_merge",
+    "test_modify",
+    "test_place",
+    "test_remap",
+    "test_shm",
+}
 SPECIFICATION = "spec"
 
 

@@ -38,7 +38,7 @@ from stressd_kernels.records import (
 )
 from stressd_kernels.spaces import Limits, Settings
 from tests.mm.kernels.steps import record_at, step
-from tests.mm.spec import change, gaps, grow, merge, modify, place
+from tests.mm.spec import change, gaps, grow, merge, modify, place, remap, shm
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
 from tests.mm.spec.words import PAGE, CannotKnow, Failed, Vm
 
@@ -328,6 +328,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     place.place: placed,
     merge.merge_new: merge_new,
     merge.modify: changed,
+    grow.brk: plain("brk"),
     grow.fault: plain("fault"),
     grow.populate: plain("populate"),
     grow.grow_down: grow_stack,
@@ -339,6 +340,10 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     modify.mlockall: plain("mlockall"),
     modify.bind: bind,
     modify.name_range: name_range,
+    remap.mremap: plain("mremap"),
+    shm.shmat: plain("shmat"),
+    shm.shmdt: plain("shmdt"),
+    shm.remap_file_pages: plain("remap_file_pages"),
 }
 
 

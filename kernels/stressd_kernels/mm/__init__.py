@@ -28,6 +28,13 @@ stack     what grows when it is touched        fork      a copy of it all
 exec      how an address space begins          exit      how one ends
 snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says          growing   which VMAs of a recording grow down
+fork      a copy of it all                    exit, exec  how one ends, and begins
+readers   look-ups without the lock
+heap      brk
+remap     mremap                             move      a copy, and the source goes
+shm       SysV segments, remap_file_pages
+unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
+recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording
 
 A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
@@ -45,15 +52,19 @@ from stressd_kernels.mm import (
     fork,
     frame,
     gaps,
+    heap,
     map,
     merge,
     mlock,
     modify,
+    move,
     name,
     place,
     protect,
     readers,
     recorded,
+    remap,
+    shm,
     snapshot,
     stack,
     track,
@@ -73,6 +84,12 @@ CALLS: Mapping[Call, Entry] = {
     Call.MLOCKALL: mlock.mlockall,
     Call.BIND: bind.bind,
     Call.NAME: name.name_range,
+    Call.BRK: heap.brk,
+    Call.MREMAP: remap.mremap,
+    Call.SHMAT: shm.shmat,
+    Call.SHMDT: shm.shmdt,
+    Call.REMAP_PAGES: shm.remap_file_pages,
+    Call.MOVE: move.move,
     Call.FAULT: fault.fault,
     Call.POPULATE: fault.populate,
     Call.PLACE: snapshot.place,
@@ -120,6 +137,12 @@ STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.MLOCKALL: (Call.MODIFY, Call.POPULATE_HELD),
     Call.BIND: (Call.MODIFY,),
     Call.NAME: (Call.MODIFY,),
+    Call.BRK: (Call.MUNMAP_HELD, Call.MERGE_NEW, Call.LINK, Call.POPULATE_HELD),
+    Call.MREMAP: (Call.MUNMAP_HELD, Call.PLACE_HELD, Call.MOVE, Call.MERGE_NEW),
+    Call.MOVE: (Call.MERGE_NEW, Call.LINK, Call.MUNMAP_HELD),
+    Call.SHMAT: (Call.MMAP_HELD,),
+    Call.SHMDT: (Call.MUNMAP_HELD,),
+    Call.REMAP_PAGES: (Call.MMAP_HELD,),
     Call.FAULT: (Call.GROW,),
     Call.POPULATE: (Call.POPULATE_HELD,),
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),

@@ -110,6 +110,7 @@ class Call(IntEnum):
     SPLIT = 76  # record, address: the lower part; MM_FOUND the upper one
     GROW = 77  # record, address: a stack grows; MM_FOUND
     POPULATE_HELD = 78  # start, end
+    MOVE = 79  # record, address, length, new length, new address; MM_OFFSET: MREMAP_*
 
     @property
     def reads(self) -> bool:
