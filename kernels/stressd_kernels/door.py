@@ -36,6 +36,7 @@ if MODEL:
         load_acquire,
         load_relaxed,
         lowest_bit,
+        multiply_high,
         pause,
         prefetch,
         sched_yield,
@@ -43,6 +44,7 @@ if MODEL:
         stamp_end,
         store_relaxed,
         store_release,
+        unlikely,
         words_at,
     )
 else:
@@ -69,6 +71,7 @@ else:
         load_acquire,
         load_relaxed,
         lowest_bit,
+        multiply_high,
         pause,
         prefetch,
         sched_yield,
@@ -76,6 +79,7 @@ else:
         stamp_end,
         store_relaxed,
         store_release,
+        unlikely,
         words_at,
     )
 
@@ -112,6 +116,7 @@ __all__ = [
     "load_acquire",
     "load_relaxed",
     "lowest_bit",
+    "multiply_high",
     "pause",
     "prefetch",
     "sched_yield",
@@ -119,5 +124,6 @@ __all__ = [
     "stamp_end",
     "store_relaxed",
     "store_release",
+    "unlikely",
     "words_at",
 ]

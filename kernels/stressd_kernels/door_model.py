@@ -201,3 +201,13 @@ def lowest_bit(bits: Any) -> Any:
 def leading_zeros(bits: Any) -> Any:
     """Return how many zeros are above the highest bit that is set; 64 for 0."""
     return np.int64(64 - int(word(bits)).bit_length())
+
+
+def multiply_high(a: Any, b: Any) -> Any:
+    """Return the high 64 bits of the 128-bit product of two uint64."""
+    return word(int(a) * int(b) >> 64)
+
+
+def unlikely(condition: Any) -> Any:
+    """Return `condition`."""
+    return condition

@@ -36,7 +36,7 @@ llvmlite.binding.initialize_native_asmparser()
 X86 = platform.machine() in ("x86_64", "AMD64")
 ARM = platform.machine() in ("aarch64", "arm64")
 
-I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+I1, I8, I32, I64, I128 = (ir.IntType(bits) for bits in (1, 8, 32, 64, 128))
 POLICY = {"nogil": True, "error_model": "numpy", "boundscheck": False}
 CACHE = compile_cache.folder(BUILD)
 
@@ -400,3 +400,26 @@ def _bits(name: str, function_name: str, flags: int) -> Any:
 bits_set = _bits("bits_set", "llvm.ctpop.i64", 0)
 lowest_bit = _bits("lowest_bit", "llvm.cttz.i64", 1)  # 64 for a zero word
 leading_zeros = _bits("leading_zeros", "llvm.ctlz.i64", 1)  # 64 for a zero word
+
+
+@intrinsic
+def multiply_high(typingctx, a, b):  # type: ignore[no-untyped-def]
+    """Return the high 64 bits of the 128-bit product of two uint64."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        a_, b_ = (builder.zext(arg, I128) for arg in args)
+        return builder.trunc(builder.lshr(builder.mul(a_, b_), ir.Constant(I128, 64)), I64)
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def unlikely(typingctx, condition):  # type: ignore[no-untyped-def]
+    """Return `condition`, which hardly ever holds: a branch on it becomes no selection."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        shape = ir.FunctionType(I1, [I1, I1])
+        function = cgutils.get_or_insert_function(builder.module, shape, "llvm.expect.i1")
+        return builder.call(function, [args[0], ir.Constant(I1, 0)])
+
+    return types.boolean(types.boolean), codegen

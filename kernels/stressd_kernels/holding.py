@@ -6,7 +6,7 @@ stands in LOCK_WAITED and LOCK_HELD, in ticks of the worker's clock, when the op
 """
 
 from stressd_kernels.clock import clock_begin, clock_end
-from stressd_kernels.door import kernel_inline
+from stressd_kernels.door import kernel, kernel_inline, unlikely
 from stressd_kernels.layout import SLOT_LOCK, TREE_LOCK, U0, U1
 from stressd_kernels.lock import OK, lock_give, lock_take
 
@@ -19,10 +19,17 @@ LOCK_HELD = SLOT_LOCK + 3  # ticks, plus one; 0: no write has held a lock since 
 @kernel_inline
 def hold_begin(words, tree, slot):
     """Take the lock of `tree`, timed if the slot says so; OK, BROKEN or STOPPED (W1)."""
-    timed = words[slot + LOCK_TIMED] != U0
-    begun = clock_begin(words, slot) if timed else U0
+    if unlikely(words[slot + LOCK_TIMED] != U0):
+        return hold_begin_timed(words, tree, slot)
+    return lock_take(words, tree + TREE_LOCK)
+
+
+@kernel
+def hold_begin_timed(words, tree, slot):
+    """Do what `hold_begin` does, and leave how long it took in LOCK_WAITED."""
+    begun = clock_begin(words, slot)
     status = lock_take(words, tree + TREE_LOCK)
-    if timed and status == OK:
+    if status == OK:
         taken = clock_end(words, slot)
         words[slot + LOCK_TAKEN] = taken
         words[slot + LOCK_WAITED] = taken - begun
@@ -32,6 +39,6 @@ def hold_begin(words, tree, slot):
 @kernel_inline
 def hold_end(words, tree, slot):
     """Give back the lock of `tree` that `hold_begin` took (W2)."""
-    if words[slot + LOCK_TIMED] != U0:
+    if unlikely(words[slot + LOCK_TIMED] != U0):
         words[slot + LOCK_HELD] = clock_end(words, slot) - words[slot + LOCK_TAKEN] + U1
     lock_give(words, tree + TREE_LOCK)

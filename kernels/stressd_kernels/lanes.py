@@ -77,10 +77,18 @@ def _largest(builder: Any, vector: Any) -> Any:
     return builder.call(cgutils.get_or_insert_function(builder.module, shape, name), [vector])
 
 
+def _key(builder: Any, key: Any) -> Any:
+    """Return what pivots are compared with: the key, and in lane 0, which is no pivot, 0.
+
+    Nothing is below 0, so that lane never counts. A descent makes this vector once.
+    """
+    return builder.insert_element(_splat(builder, key), ir.Constant(I64, 0), ir.Constant(I32, 0))
+
+
 def _below(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
-    below = _mask(builder, builder.icmp_unsigned("<", pivots, _splat(builder, args[2])))
-    return _popcount(builder, builder.and_(below, ir.Constant(I64, 0xFFFE)))
+    below = builder.icmp_unsigned("<", pivots, _key(builder, args[2]))
+    return _popcount(builder, _mask(builder, below))
 
 
 @intrinsic
@@ -99,9 +107,7 @@ def lanes_below_many(typingctx, words, node, key):  # type: ignore[no-untyped-de
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pivots = _read(builder, _word(context, builder, signature.args[0], args[0], args[1]))
-        key_ = _splat(builder, args[2])
-        here = builder.icmp_signed("!=", IOTA, _constant(0))  # lane 0 is no pivot
-        signs = builder.select(here, below(builder, pivots, key_), _constant(0))
+        signs = below(builder, pivots, _key(builder, args[2]))
         return _popcount(builder, gathered(builder, signs))
 
     return types.int64(words, types.int64, types.uint64), (codegen if PERMUTES else _below)

@@ -35,6 +35,7 @@ from stressd_kernels.door import (
     pause,
     sched_yield,
     store_release,
+    unlikely,
 )
 from stressd_kernels.layout import CONTROL, TREE_LOCK, U0
 from stressd_kernels.status import Status
@@ -57,9 +58,10 @@ def lock_take(words, at):
     The caller is not pinned (E). Order: a tree's lock, then the arena's. Two trees' only by a
     copy, the one whose block comes first before the other.
     """
-    if compare_exchange(words, at, FREE, HELD, "W1") == FREE:  # pairs with W2 (lock_give)
-        return OK
-    return lock_wait(words, at)
+    before = compare_exchange(words, at, FREE, HELD, "W1")  # pairs with W2 (lock_give)
+    if unlikely(before != FREE):
+        return lock_wait(words, at)
+    return OK
 
 
 @kernel

@@ -15,7 +15,7 @@ generation in an interval" (2019), without its rejection step.
 import numpy as np
 import numpy.typing as npt
 
-from stressd_kernels.door import kernel, kernel_inline, load_relaxed, store_relaxed
+from stressd_kernels.door import kernel, load_relaxed, multiply_high, store_relaxed
 from stressd_kernels.layout import SLOT_PRNG
 
 STATE_WORDS = 4
@@ -28,10 +28,8 @@ U9 = np.uint64(9)
 U11 = np.uint64(11)
 U17 = np.uint64(17)
 U19 = np.uint64(19)
-U32 = np.uint64(32)
 U45 = np.uint64(45)
 U57 = np.uint64(57)
-LOW_HALF = np.uint64(0xFFFFFFFF)
 TWO_TO_MINUS_53 = 2.0**-53
 
 
@@ -50,18 +48,6 @@ def prng_next(words, slot):
     store_relaxed(words, at + 2, s2 ^ (s1 << U17))
     store_relaxed(words, at + 3, (s3 << U45) | (s3 >> U19))
     return scrambled
-
-
-@kernel_inline
-def multiply_high(a, b):
-    """Return the high 64 bits of the 128-bit product of two uint64."""
-    a_low = a & LOW_HALF
-    a_high = a >> U32
-    b_low = b & LOW_HALF
-    b_high = b >> U32
-    middle = a_high * b_low + ((a_low * b_low) >> U32)
-    other = a_low * b_high + (middle & LOW_HALF)
-    return a_high * b_high + (middle >> U32) + (other >> U32)
 
 
 @kernel

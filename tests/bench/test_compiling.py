@@ -85,7 +85,7 @@ def test_drivers_are_found_by_where_they_are_cached() -> None:
     """Those of the benchmark among them, and no kernel that only kernels call."""
     found = dict(everything.drivers())
     assert {"bench.shape.spacers", "memory._lag", "calls.invoke"} <= set(found)
-    assert "bench.writes.store_one" not in found
+    assert "bench.writes.erase_one" not in found
 
 
 def test_every_driver_is_called() -> None:

@@ -17,14 +17,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stressd_kernels import door, door_model, lanes, lanes_model
-from stressd_kernels.door import bits_set, borrowed, driver, leading_zeros, lowest_bit
+from stressd_kernels.door import (
+    bits_set,
+    borrowed,
+    driver,
+    leading_zeros,
+    lowest_bit,
+    multiply_high,
+    unlikely,
+)
 from stressd_kernels.epoch import announce_of
 from stressd_kernels.histogram import histogram_bucket
 from stressd_kernels.layout import NODE_SLOTS, SLOT_WORDS, SLOTS, SLOTS_MAX
 from stressd_kernels.maple.edit import bit
 from stressd_kernels.maple.node import is_last
 from stressd_kernels.model.words import Words
-from stressd_kernels.prng import multiply_high
 from stressd_kernels.records import vma_of
 from stressd_kernels.values import sequence_floor, sequence_rounded, value_of
 from tests.tidy.sources import kernels
@@ -41,7 +48,6 @@ PURE: dict[Any, tuple[Any, ...]] = {
     histogram_bucket: (WORD.map(np.uint64),),
     bit: (WORD.map(np.uint64), st.integers(0, NODE_SLOTS - 1).map(np.int64)),
     is_last: (WORD.map(np.uint64),),
-    multiply_high: (WORD.map(np.uint64), WORD.map(np.uint64)),
     sequence_rounded: (st.integers(0, (1 << 45) - 1).map(np.uint64),),
     sequence_floor: (st.integers(0, (1 << 19) - 1).map(np.uint64),),
     value_of: (
@@ -71,6 +77,12 @@ def ask_bits(which, word):  # type: ignore[no-untyped-def]
     if which == 1:
         return lowest_bit(word)
     return leading_zeros(word)
+
+
+@driver
+def ask_numbers(a, b):  # type: ignore[no-untyped-def]
+    """Ask the instructions on two numbers."""
+    return multiply_high(a, b), unlikely(a < b)
 
 
 @driver
@@ -221,6 +233,14 @@ def test_bits(which: int, word: int) -> None:
     """Counting bits gives the same, for 0 too."""
     ask = (door_model.bits_set, door_model.lowest_bit, door_model.leading_zeros)[which]
     assert int(ask_bits(which, np.uint64(word))) == int(ask(np.uint64(word)))
+
+
+@given(a=WORD, b=WORD)
+def test_numbers(a: int, b: int) -> None:
+    """The high half of a product is that of Python, and a hint changes no answer."""
+    a64, b64 = np.uint64(a), np.uint64(b)
+    expected = (int(door_model.multiply_high(a64, b64)), door_model.unlikely(a < b))
+    assert ask_numbers(a64, b64) == expected == (a * b >> 64, a < b)
 
 
 @given(data=st.data())

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from stressd_kernels.layout import SLOT_PRNG
 from stressd_kernels.prng import (
-    multiply_high,
     prng_below,
     prng_next,
     prng_state,
@@ -69,12 +68,6 @@ def test_compiled_and_plain_generators_agree(state: list[int]) -> None:
     for _ in range(100):
         assert int(prng_next(words, 0)) == plain_next(plain)
     assert [int(word) for word in words[SLOT_PRNG : SLOT_PRNG + 4]] == plain
-
-
-@given(WORDS | EDGES, WORDS | EDGES)
-def test_multiply_high_is_the_high_half(a: int, b: int) -> None:
-    """Four 32-bit products give the high half of the 128-bit one."""
-    assert int(multiply_high(np.uint64(a), np.uint64(b))) == a * b >> 64
 
 
 @given(WORDS, WORDS | EDGES)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from stressd_kernels.bench.workload import (
+    ANSWER_SUM,
     ASKED,
     DRAW_ENTRIES,
     DRAW_STATE,
@@ -17,7 +18,7 @@ from stressd_kernels.bench.workload import (
     first_of,
     last_of,
 )
-from stressd_kernels.bench.writes import erase_one, store_one
+from stressd_kernels.bench.writes import erase_one
 from stressd_kernels.clock import clock_begin, clock_end
 from stressd_kernels.door import (
     borrowed,
@@ -32,6 +33,7 @@ from stressd_kernels.door import (
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import CONTROL, U0, U1
 from stressd_kernels.lock import OK
+from stressd_kernels.maple.entries import store_one
 from stressd_kernels.maple.search import tree_load
 from stressd_kernels.status import Status
 
@@ -45,7 +47,7 @@ def store_patiently(words, tree, slot, entry, pages):
     """Store an entry, waiting while too much is held by readers that lost their core."""
     last = last_of(entry, pages)
     while True:
-        status = store_one(words, tree, slot, first_of(entry), last, entry + U1)
+        status = store_one(words, tree, slot, (first_of(entry), last, entry + U1))
         if status != BACKLOG:
             return status
         sched_yield()
@@ -119,7 +121,8 @@ def mixed_reads(words, tree, slot, state, samples):
     wrong = U0
     taken = 0
     begin = clock_monotonic()
-    while load_relaxed(words, CONTROL) == U0:
+    stopped = False
+    while not stopped:  # told to before it got a core, it does one round all the same
         epoch_pin(words, slot)
         for _ in range(PIN_OPS // TIMED_EVERY):
             for _ in range(TIMED_EVERY - 1):
@@ -134,9 +137,33 @@ def mixed_reads(words, tree, slot, state, samples):
                 taken += 1
         epoch_unpin(words, slot)
         state[ASKED] += np.uint64(PIN_OPS)
+        stopped = load_relaxed(words, CONTROL) != U0
     state[TOOK] = clock_monotonic() - begin
     state[SAMPLES] = np.uint64(taken)
     return wrong
+
+
+@driver
+def draws_only(words, state):
+    """Draw until told to stop, as `mixed_reads` does, and look nothing up: memory plays no part.
+
+    state  DRAW_*; ASKED: draws done; TOOK: nanoseconds; ANSWER_SUM: their sum
+    """
+    words = borrowed(words)
+    draws = state[DRAW_STATE]
+    entries = state[DRAW_ENTRIES]
+    total = U0
+    begin = clock_monotonic()
+    stopped = False
+    while not stopped:  # told to before it got a core, it does one round all the same
+        for _ in range(PIN_OPS):
+            draws += GOLDEN
+            total += draw_below(draws, entries)
+        state[ASKED] += np.uint64(PIN_OPS)
+        stopped = load_relaxed(words, CONTROL) != U0
+    state[TOOK] = clock_monotonic() - begin
+    state[ANSWER_SUM] = total
+    return OK
 
 
 @driver

@@ -13,6 +13,7 @@ from stressd_kernels.bench.workload import (
     GOLDEN,
     PAGE_MASK,
     draw_below,
+    draw_below_many,
     first_of,
 )
 from stressd_kernels.door import borrowed, driver
@@ -86,7 +87,7 @@ def lookups_batch(words, tree, slot, state, keys):
     for _ in range(np.int64(state[ASKED]) // BATCH_KEYS):
         for place in range(len(asked)):
             draws += GOLDEN
-            entry = draw_below(draws, entries)
+            entry = draw_below_many(draws, entries)
             asked[place] = first_of(entry) + (draws & PAGE_MASK)
         load_batch(words, tree, slot, asked, answered)
         for place in range(len(asked)):

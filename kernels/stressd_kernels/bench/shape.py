@@ -7,12 +7,13 @@ stored and erased again leave all entries as they were, and nodes that have spli
 import numpy as np
 
 from stressd_kernels.bench.workload import CELL_LAST, PAGE_MASK, first_of
-from stressd_kernels.bench.writes import erase_one, store_one
+from stressd_kernels.bench.writes import erase_one
 from stressd_kernels.door import borrowed, driver
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import U0, U1, UMAX
 from stressd_kernels.lock import OK
+from stressd_kernels.maple.entries import store_one
 from stressd_kernels.maple.search import NO_LEAF, leaf_of
 
 
@@ -39,7 +40,7 @@ def spacers(words, tree, slot, entries, stored):
         last = first_of(np.uint64(entries[place])) + CELL_LAST
         first = last - PAGE_MASK
         if stored:
-            status = store_one(words, tree, slot, first, last, U1)
+            status = store_one(words, tree, slot, (first, last, U1))
         else:
             status = erase_one(words, tree, slot, first)
         if status != OK:

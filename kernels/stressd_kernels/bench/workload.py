@@ -16,7 +16,7 @@ The state of a loop is a small array, uint64[STATE_WORDS]:
 
 import numpy as np
 
-from stressd_kernels.door import driver, kernel_inline
+from stressd_kernels.door import driver, kernel_inline, multiply_high
 from stressd_kernels.layout import U1
 
 DRAW_STATE = 0
@@ -42,9 +42,20 @@ LOW_HALF = np.uint64(0xFFFFFFFF)
 
 @kernel_inline
 def draw_below(state, bound):
-    """Return the number below `bound` (at most 2**32) that belongs to generator state `state`.
+    """Return the number below `bound` that belongs to generator state `state`.
 
     The caller adds GOLDEN to its state before each draw.
+    """
+    mixed = (state ^ (state >> U32)) * MULTIPLIER
+    mixed ^= mixed >> U32
+    return multiply_high(mixed, bound)
+
+
+@kernel_inline
+def draw_below_many(state, bound):
+    """Return what `draw_below` does; a loop that does nothing else draws eight at a time.
+
+    bound  at most 2**32
     """
     mixed = (state ^ (state >> U32)) * MULTIPLIER
     mixed ^= mixed >> U32

@@ -16,21 +16,12 @@ from stressd_kernels.door import borrowed, driver, kernel
 from stressd_kernels.layout import U0, U1, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.maple.build import build_locked
-from stressd_kernels.maple.edit import erase_locked, store_locked
-from stressd_kernels.maple.entries import write_begin, write_end
+from stressd_kernels.maple.edit import erase_locked
+from stressd_kernels.maple.entries import store_one, write_begin, write_end
 from stressd_kernels.verbs import Verb, structure_call
 
 CLEAR = int(Verb.CLEAR)
 CHECK = int(Verb.CHECK)
-
-
-@kernel
-def store_one(words, tree, slot, first, last, value):
-    """Do what the entry point STORE does."""
-    status = write_begin(words, tree, slot)
-    if status != OK:
-        return status
-    return write_end(words, tree, slot, store_locked(words, tree, slot, first, last, value), U0)
 
 
 @kernel
@@ -60,7 +51,7 @@ def store_all(words, tree, slot, entries, pages):
     for place in range(len(entries)):
         entry = np.uint64(entries[place])
         last = last_of(entry, pages)
-        status = store_one(words, tree, slot, first_of(entry), last, entry + U1)
+        status = store_one(words, tree, slot, (first_of(entry), last, entry + U1))
         if status != OK:
             return status
     return OK
@@ -73,7 +64,7 @@ def store_ascending(words, tree, slot, pages):
     for place in range(len(pages)):
         entry = np.uint64(place)
         last = last_of(entry, pages)
-        status = store_one(words, tree, slot, first_of(entry), last, entry + U1)
+        status = store_one(words, tree, slot, (first_of(entry), last, entry + U1))
         if status != OK:
             return status
     return OK
@@ -89,7 +80,7 @@ def overwrite(words, tree, slot, state, pages, count):
         draws += GOLDEN
         entry = draw_below(draws, state[DRAW_ENTRIES])
         last = last_of(entry, pages)
-        status = store_one(words, tree, slot, first_of(entry), last, entry + U1)
+        status = store_one(words, tree, slot, (first_of(entry), last, entry + U1))
         if status != OK:
             break
     state[DRAW_STATE] = draws

@@ -24,7 +24,7 @@ from stressd_kernels.layout import (
     U2,
 )
 from stressd_kernels.lock import OK
-from stressd_kernels.maple.edit import store_locked
+from stressd_kernels.maple.edit import store_walked
 from stressd_kernels.maple.gaps import NOT_FOUND, ask, gap_down, gap_up
 
 FROM_TOP = U1  # flags of an allocation
@@ -46,7 +46,7 @@ def allocate_locked(words, tree, slot, window, value, flags):
     if status != OK:
         return status
     first, last = words[slot + RESULT_FIRST], words[slot + RESULT_LAST]
-    return store_locked(words, tree, slot, first, last, value)
+    return store_walked(words, tree, slot, (first, last, value))
 
 
 @kernel
@@ -67,7 +67,7 @@ def cyclic_locked(words, tree, slot, window, value, at):
     if status != OK:
         return status
     last = words[slot + RESULT_LAST]
-    status = store_locked(words, tree, slot, words[slot + RESULT_FIRST], last, value)
+    status = store_walked(words, tree, slot, (words[slot + RESULT_FIRST], last, value))
     ended = last >= high
     words[at] = low if ended else last + U1
     words[at + U1] = np.uint64(ended)

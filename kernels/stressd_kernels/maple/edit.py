@@ -1,6 +1,7 @@
 """Writes that stay inside one leaf: the usual case, one private copy and one store.
 
-Decide, then do. `store_locked` and `erase_locked` walk once and choose:
+Decide, then do. A store first tries VALUE without a path (`replace`); what that leaves, and an
+erasure, walks once and chooses:
 
     NOTHING    the range is NULL already
     VALUE      exactly one entry, value for value: one release store in place (L2). Neither is
@@ -19,8 +20,23 @@ slots that it meets.
 import numpy as np
 
 from stressd_kernels.arena import leaf_take, ref_make
-from stressd_kernels.door import CHECKING, bits_set, kernel, kernel_inline, load_relaxed
-from stressd_kernels.lanes import lanes_below, lanes_null_gap_but, lanes_splice, lanes_zero
+from stressd_kernels.checks import is_freed
+from stressd_kernels.door import (
+    CHECKING,
+    bits_set,
+    kernel,
+    kernel_inline,
+    load_relaxed,
+    prefetch,
+    unlikely,
+)
+from stressd_kernels.lanes import (
+    lanes_below,
+    lanes_below_many,
+    lanes_null_gap_but,
+    lanes_splice,
+    lanes_zero,
+)
 from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
@@ -48,8 +64,9 @@ from stressd_kernels.maple.node import (
     slot_low,
 )
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
+from stressd_kernels.maple.search import NO_PARENT, leaf_below
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
-from stressd_kernels.refs import LEAF_BIT, NO_REF
+from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb, structure_call
 
@@ -67,6 +84,66 @@ def store_locked(words, tree, slot, first, last, value):
     first  first <= last, any keys; value: 0 .. 2**63 - 1, or ZERO
     return OK; RESULT_VERSION is the version after the write
     """
+    plan = first, last, value
+    if replace(words, tree, slot, plan):
+        return OK
+    return store_walked(words, tree, slot, plan)
+
+
+@kernel_inline
+def replace(words, tree, slot, plan):
+    """Replace the value of the entry on exactly the range of `plan`; False: it is not that simple.
+
+    plan  first, last, value, as for `store_locked`; the lock is held, nodes are not needed
+
+    No path is written, and the leaf's bounds are looked for in its parent alone. Where they stand
+    higher (on each side of one leaf in sixteen) it seems to begin at 0, or to end at 2**64 - 1.
+    For an entry that begins at 0 that is true, and one that ends at 2**63 or later is not replaced
+    here: so the answer may be a needless False, but no wrong True.
+    """
+    first, last, value = plan
+    root = load_relaxed(words, tree + TREE_ROOT)
+    if unlikely(value == NULL or root == NO_REF or last & RESERVED != U0):
+        return False
+    ref, parent, above = leaf_below(words, root, first)
+    if unlikely(ref == NO_REF or parent == NO_PARENT):
+        return False
+    leaf = np.int64(ref & NODE_MASK)
+    prefetch(words, leaf + SLOT_FIRST)
+    prefetch(words, leaf + SLOT_FIRST + 8)
+    if CHECKING:
+        is_freed(words, ref)
+    low = slot_low(words, parent, above, U0)
+    high = slot_high(words, parent, above, UMAX)
+    place = lanes_below_many(words, leaf, first)
+    return replace_in(words, tree, slot, (leaf, low, high), place, plan)
+
+
+@kernel_inline
+def replace_in(words, tree, slot, leaf, place, plan):
+    """Replace the value in slot `place` of a leaf, if that is what `plan` means; False: it is not.
+
+    leaf  word index, first and last key
+    """
+    node, low, high = leaf
+    first, last, value = plan
+    before = words[node + SLOT_FIRST + place]
+    begins = slot_low(words, node, place, low) == first
+    ends = slot_high(words, node, place, high) == last
+    ordinary = (before != NULL) & (value != NULL) & ((before | value) & RESERVED == U0)
+    if unlikely(not (begins & ends & ordinary)):
+        return False
+    publish_value(words, tree, slot, node + SLOT_FIRST + place, value)
+    return True
+
+
+@kernel
+def store_walked(words, tree, slot, plan):
+    """Do what `store_locked` does, along a path.
+
+    plan  first, last, value
+    """
+    first, last, value = plan
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
         return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)
     depth = walk(words, tree, slot + LEFT, first, HEIGHT_MAX)
@@ -75,27 +152,11 @@ def store_locked(words, tree, slot, first, last, value):
     path = slot + LEFT + depth
     leaf = np.int64(words[path])
     place = np.int64(words[path + PATH_PLACE])
-    exact = slot_low(words, leaf, place, words[path + PATH_LOW]) == first
-    exact = exact and slot_high(words, leaf, place, words[path + PATH_HIGH]) == last
-    before = words[leaf + SLOT_FIRST + place]
-    ordinary = before != NULL and value != NULL and (before | value) & RESERVED == U0
-    if exact and ordinary:
-        publish_value(words, tree, slot, leaf + SLOT_FIRST + place, value)
+    bounds = words[path + PATH_LOW], words[path + PATH_HIGH]
+    if replace_in(words, tree, slot, (leaf, *bounds), place, plan):
         return OK
-    return store_at(words, tree, slot, depth, (first, last, value))
-
-
-@kernel
-def store_at(words, tree, slot, depth, plan):
-    """Store what is not one value for another, from the leaf at `depth` of the left path on.
-
-    plan  first, last, value, as for `store_locked`
-    """
-    first, last, value = plan
-    path = slot + LEFT + depth
     if last <= words[path + PATH_HIGH]:
-        end = lanes_below(words, np.int64(words[path]), last)
-        span = np.int64(words[path + PATH_PLACE]), end
+        span = place, lanes_below(words, leaf, last)
         if leaf_write(words, tree, slot, depth, span, plan):
             return OK
     return structure_call(words, REBUILD, tree, slot, first, last, value, U0, U0)

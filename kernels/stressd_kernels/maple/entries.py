@@ -17,7 +17,15 @@ from stressd_kernels.arena import (
     takes_begin,
     takes_end,
 )
-from stressd_kernels.door import CHECKING, entry, kernel, kernel_inline, load_relaxed, words_at
+from stressd_kernels.door import (
+    CHECKING,
+    entry,
+    kernel,
+    kernel_inline,
+    load_relaxed,
+    unlikely,
+    words_at,
+)
 from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import (
     RESULT_VERSION,
@@ -46,7 +54,7 @@ from stressd_kernels.maple.allocate import allocate_locked, cyclic_locked
 from stressd_kernels.maple.build import build_locked
 from stressd_kernels.maple.check import Invariant, check_from
 from stressd_kernels.maple.copy import copy_locked
-from stressd_kernels.maple.edit import erase_locked, store_locked
+from stressd_kernels.maple.edit import erase_locked, replace, store_locked, store_walked
 from stressd_kernels.maple.gaps import ask, gap_down, gap_search, gap_up
 from stressd_kernels.maple.publish import publish
 from stressd_kernels.maple.ranges import tree_seek, tree_seek_rev, tree_walk
@@ -149,14 +157,13 @@ def gap_downward(base, tree, slot, a, b, c, d, e):
 @kernel_inline
 def write_begin(words, tree, slot):
     """Reserve what a write may need, then take the lock: OK, or why not."""
-    status = OK
-    if not (arena_is_ready(words, slot) and limbo_is_ready(words, slot)):
+    if unlikely(not (arena_is_ready(words, slot) and limbo_is_ready(words, slot))):
         status = structure_call(words, RESERVE, tree, slot, U0, U0, U0, U0, U0)
-    if status == OK:
-        status = hold_begin(words, tree, slot)
-        if CHECKING:
-            takes_begin(words, slot)
-    return status
+        if status != OK:
+            return status
+    if CHECKING:
+        takes_begin(words, slot)
+    return hold_begin(words, tree, slot)
 
 
 @kernel_inline
@@ -164,12 +171,26 @@ def write_end(words, tree, slot, status, extra):
     """Give the lock back, collect some garbage if it is due and `extra` nodes; pass `status` on."""
     if CHECKING and extra == U0:  # building takes, and clearing gives, any number
         status = takes_end(words, slot, status)
-    if status != OK:
+    if unlikely(status != OK):
         words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)  # as it was
     hold_end(words, tree, slot)
-    if extra != U0 or limbo_is_due(words, slot):
+    if unlikely(extra != U0 or limbo_is_due(words, slot)):
         structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
     return status
+
+
+@kernel_inline
+def store_one(words, tree, slot, plan):
+    """Do what STORE does. plan: first, last, value."""
+    status = write_begin(words, tree, slot)
+    if unlikely(status != OK):
+        return status
+    if replace(words, tree, slot, plan):
+        if CHECKING:
+            status = takes_end(words, slot, status)
+        hold_end(words, tree, slot)  # it took no node and retired none
+        return status
+    return write_end(words, tree, slot, store_walked(words, tree, slot, plan), U0)
 
 
 @entry
@@ -199,11 +220,7 @@ def gap_downward_locked(base, tree, slot, a, b, c, d, e):
 @entry
 def store(base, tree, slot, a, b, c, d, e):
     """STORE: map [a, b] to value c; 0 erases the range."""
-    words = words_at(base)
-    status = write_begin(words, tree, slot)
-    if status != OK:
-        return status
-    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c), U0)
+    return store_one(words_at(base), tree, slot, (a, b, c))
 
 
 @entry
@@ -215,7 +232,7 @@ def insert(base, tree, slot, a, b, c, d, e):
         return status
     if is_taken(words, tree, a, b):
         return write_end(words, tree, slot, EXISTS, U0)
-    return write_end(words, tree, slot, store_locked(words, tree, slot, a, b, c), U0)
+    return write_end(words, tree, slot, store_walked(words, tree, slot, (a, b, c)), U0)
 
 
 @entry

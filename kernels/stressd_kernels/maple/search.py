@@ -37,6 +37,7 @@ from stressd_kernels.door import (
     load_relaxed,
     pause,
     prefetch,
+    unlikely,
 )
 from stressd_kernels.lanes import lanes_below, lanes_below_many
 from stressd_kernels.layout import (
@@ -67,8 +68,9 @@ OK = np.uint64(Status.OK)
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 TRAP = np.uint64(TRAP_VALUE)
 CROSSING_TRIES = 3
-QUICK_LEVELS = 3  # that compare with masks: sooner to answer, and nine masks are not many
+QUICK_LEVELS = 3  # small enough for the caches: compared with masks, and not fetched ahead
 NO_LEAF = 0
+NO_PARENT = 0
 
 
 @kernel_inline
@@ -82,25 +84,52 @@ def tree_load(words, tree, key):
     key     0 .. 2**64 - 1
     return  TRAP when the bounded descent meets a freed node or no leaf
     """
-    ref = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
-    if ref == NO_REF:
+    root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+    if root == NO_REF:
         return NULL
+    ref, _, _ = leaf_below(words, root, key)
+    if ref == NO_REF:
+        return TRAP
+    leaf = np.int64(ref & NODE_MASK)
+    prefetch(words, leaf + SLOT_FIRST)
+    prefetch(words, leaf + SLOT_FIRST + 8)
+    slot = lanes_below_many(words, leaf, key)
+    value = load_acquire(words, leaf + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+    if CHECKING and is_freed(words, ref):
+        return TRAP
+    if unlikely(value == ZERO):
+        return NULL
+    return value
+
+
+@kernel_inline
+def leaf_below(words, ref, key):
+    """Return (leaf, parent, slot): the reference of the leaf that holds `key`, and where it is.
+
+    ref     reference of a root
+    return  the parent's word index and the slot there; NO_PARENT if the root is the leaf. Leaf
+            NO_REF when the bounded descent meets a freed node or no leaf
+
+    Every instruction counts here: a core has room for some four hundred, and so for four look-ups
+    that wait for memory. What is not asked for, as the parent, costs nothing.
+    """
+    parent = NO_PARENT
+    slot = 0
     for depth in range(HEIGHT_MAX):
-        node = np.int64(ref & NODE_MASK)
-        prefetch(words, node + SLOT_FIRST)
-        prefetch(words, node + SLOT_FIRST + 8)
-        leaf = ref & LEAF_BIT
+        if ref & LEAF_BIT != U0:
+            return ref, parent, slot
+        parent = np.int64(ref & NODE_MASK)
         if depth < QUICK_LEVELS:
-            slot = lanes_below(words, node, key)
+            slot = lanes_below(words, parent, key)
         else:
-            slot = lanes_below_many(words, node, key)
-        found = load_acquire(words, node + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+            prefetch(words, parent + SLOT_FIRST)
+            prefetch(words, parent + SLOT_FIRST + 8)
+            slot = lanes_below_many(words, parent, key)
+        found = load_acquire(words, parent + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
         if CHECKING and is_freed(words, ref):
-            return TRAP
+            break
         ref = found
-        if leaf != U0:
-            return NULL if ref == ZERO else ref
-    return TRAP
+    return NO_REF, parent, slot
 
 
 @kernel

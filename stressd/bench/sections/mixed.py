@@ -102,19 +102,34 @@ class Crew:
 
     def run_alone(self, readers: int, rep: int, seconds: float) -> float:
         """Let so many readers run for a while with no writer; return their reads per second."""
-        words, tree, stop = self.field.words, self.field.tree, self.field.arena.stop
+        words, tree = self.field.words, self.field.tree
         reading = [self.field.state(2000 + rep * 17 + n) for n in range(readers)]
         jobs = [
             partial(loops.mixed_reads, words, tree, seat, state, samples)
             for seat, state, samples in zip(self.seats, reading, self.samples, strict=False)
         ]
+        return self._run_until(jobs, reading, seconds)
+
+    def draw_alone(self, threads: int, rep: int, seconds: float) -> float:
+        """Do the same with threads that draw keys and ask for none; return their draws a second."""
+        drawing = [self.field.state(2000 + rep * 17 + n) for n in range(threads)]
+        jobs = [partial(loops.draws_only, self.field.words, state) for state in drawing]
+        return self._run_until(jobs, drawing, seconds)
+
+    def _run_until(
+        self,
+        jobs: list[partial[Any]],
+        states: list[npt.NDArray[np.uint64]],
+        seconds: float,
+    ) -> float:
+        stop = self.field.arena.stop
         timer = threading.Timer(seconds, stop)
         timer.start()
         answers = together(jobs, stop)
         timer.join()
         self.field.arena.go_on()
         prove(not any(answers), "reads of several threads")
-        return sum(rate(state) for state in reading)
+        return sum(rate(state) for state in states)
 
     def _outcome(
         self, writing: npt.NDArray[np.uint64], reading: list[npt.NDArray[np.uint64]]
