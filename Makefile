@@ -14,11 +14,12 @@ TEST_READY := .venv/ready-to-test-$(HERE)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run soak bench lengths test model mm lint clean
+.PHONY: help run soak mm-soak bench lengths test model mm lint clean
 
 help:
 	@echo 'make run                             the quickstart: a short run, live, with a verdict'
 	@echo 'make soak CONFIG=FILE DURATION=12h   a long run of one configuration'
+	@echo 'make mm-soak                         a million memory calls in each stage of address spaces'
 	@echo 'make bench [PEER=FOLDER]             measure, beside the references built in FOLDER if given'
 	@echo '           [BENCH_ARGS="--entries 1e7"]'
 	@echo 'make lengths                         how long the kernels are'
@@ -34,6 +35,10 @@ run: $(RUN_READY)
 soak: $(RUN_READY)
 	@test -n '$(CONFIG)' || { echo 'which configuration? make soak CONFIG=configs/... DURATION=$(DURATION)' >&2; exit 2; }
 	@$(BIN)/stressd run '$(CONFIG)' --duration '$(DURATION)'
+
+mm-soak: $(RUN_READY)
+	@for stage in all no-rbtree no-list no-cache; do \
+	  STAGE=$$stage $(BIN)/stressd run configs/stages.yaml --no-metrics $(SOAK_ARGS) || exit; done
 
 bench: $(TEST_READY)
 	@$(BIN)/stressd bench $(if $(PEER),--peer '$(PEER)') $(BENCH_ARGS)

@@ -113,7 +113,7 @@ class AddressSpacesSource(Source):
             validate=_interval(source.validation),
             mmap_base=task - 128 * MIB - 16 * GIB - draw.randrange(1 << 28) * page,
             legacy_base=(task // 3 & -page) + draw.randrange(1 << 24) * page,
-            topdown=number < round(source.topdown * self.places),
+            topdown=number % self._alive < round(source.topdown * self._alive),
             start_brk=heap,
             brk=heap + 33 * page,
             limits=_limits(source),

@@ -215,7 +215,8 @@ def looks_right_below(base, mm, slot, length, low, high, mask, offset):  # type:
     end = U0
     vma = np.int64(words[mm + MM_LIST_FIRST])
     while vma != 0:
-        begin = (words[vma + VMA_START] - length) & ~mask
+        begin = words[vma + VMA_START] - length
+        begin -= (begin - offset) & mask
         if words[vma + VMA_START] >= end + length + mask and begin >= max(low, end):
             tree = np.int64(words[mm + MM_TREE])
             return gap_at(words, tree, slot, begin) if begin + length <= high else ENOMEM

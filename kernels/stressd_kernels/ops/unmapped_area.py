@@ -1,16 +1,18 @@
 """unmapped_area: where a mapping of a length could go, guard gaps of stacks kept free.
 
-Draws a window, a length, an alignment, and from which end to look. Makes the call LOOK, lock-free,
-inside the block's pin; where writers overtake it too often SEARCH, under the lock and outside. `ok`
-is a place, `miss` is none. The place must lie in the window, be aligned, and in the state that
-the search was answered from be free and clear of the guard gap above it (oracle `gaps`).
+Draws a window, a length, an alignment with its offset, and from which end to look. Makes the call
+LOOK, lock-free, inside the block's pin; where writers overtake it too often, and one time in 16
+anyway, SEARCH, under the lock and outside, which asks both trees. `ok` is a place, `miss` is
+none; `conflict` as for a store. The place must lie in the window, be aligned, and in the state
+that the search was answered from be free and clear of the guard gap above it (oracle `gaps`).
 """
 
 import numpy as np
 
-from stressd_kernels.asking import DRAW_GAP, STATUS_RETRY, retry_at
+from stressd_kernels.asking import DRAW_GAP, STATUS_BACKLOG, STATUS_RETRY, retry_at
 from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import (
+    CONFLICT,
     ENDS,
     ERROR,
     MISS,
@@ -53,6 +55,7 @@ CALLS = (Call.LOOK, Call.SEARCH)
 
 LOOK = int(Call.LOOK)
 SEARCH = int(Call.SEARCH)
+U15 = np.uint64(15)
 REFUSED = ERRNO | CANNOT_KNOW
 
 
@@ -81,12 +84,14 @@ def area_call(words, mm, slot):
     that was right, at a version that nobody knows.
     """
     begun = timer_begin(words, slot)
-    status = area_ask(words, LOOK, mm, slot)
-    counter_add(
-        words, retry_at(words, slot, RETRY_VERSION), load_relaxed(words, slot + RESULT_TRIES)
-    )
+    status = STATUS_RETRY
+    if prng_next(words, slot) & U15 != U0:
+        status = area_ask(words, LOOK, mm, slot)
+        tries = load_relaxed(words, slot + RESULT_TRIES)
+        counter_add(words, retry_at(words, slot, RETRY_VERSION), tries)
+        if status == STATUS_RETRY:
+            counter_one(words, retry_at(words, slot, RETRY_LOCK))
     if status == STATUS_RETRY:
-        counter_one(words, retry_at(words, slot, RETRY_LOCK))
         epoch_unpin(words, slot)
         status = area_ask(words, SEARCH, mm, slot)
         epoch_pin(words, slot)
@@ -98,13 +103,15 @@ def area_call(words, mm, slot):
 
 @entry
 def run(base, tree, slot, a, b, c, d, e):
-    """Search one place; answers OK, MISS, ERROR, or what ends the slice. Called pinned."""
+    """Search one place; answers OK, MISS, CONFLICT, ERROR, or what ends the slice. Pinned."""
     words = words_at(base)
     mm = space_ask(words, slot, DRAW_GAP)
     store_relaxed(words, slot + MM_OFFSET, prng_next(words, slot) & U1)
     status = area_call(words, mm, slot)
     if status & REFUSED != U0:
         return MISS
+    if status == STATUS_BACKLOG:
+        return CONFLICT
     if status != U0 and status != STATUS_RETRY:
         return ENDS + status
     start = load_relaxed(words, slot + RESULT_FIRST)

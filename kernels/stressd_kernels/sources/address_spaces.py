@@ -126,7 +126,7 @@ def draw_gap(words, slot, mm):
     store_relaxed(words, slot + NOW_LAST, high - U1)
     store_relaxed(words, slot + NOW_SIZE, length_draw(words, slot) << PAGE_SHIFT)
     store_relaxed(words, slot + NOW_MASK, mask)
-    store_relaxed(words, slot + NOW_OFFSET, U0)
+    store_relaxed(words, slot + NOW_OFFSET, prng_next(words, slot) & mask & ~PAGE_MASK)
 
 
 @kernel
