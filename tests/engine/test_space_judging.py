@@ -192,6 +192,6 @@ def test_a_place_inside_a_guard_gap_is_seen(reader: Reader) -> None:
     assert OUTCOME_ERROR not in reader.run("unmapped_area")
     for record in reader.records():
         reader.words[record + VMA_FLAGS] |= np.uint64(GROWS_DOWN)
-    found = reader.found("unmapped_area")
-    assert {one.oracle for one in found} == {"gaps"}
+    found = [one for one in reader.found("unmapped_area") if one.oracle == "gaps"]
+    assert found
     assert all("was not free" in one.message for one in found)
