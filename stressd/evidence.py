@@ -141,6 +141,7 @@ class SpacesSample:
     merges: tuple[int, ...]  # by the eight cases of stressd_kernels.mm.merge
     grown: int  # stacks that grew
     validation: str = "inline"  # as the configuration asks for it
+    recorded: bool = False  # nothing but recordings changes them: no splits, merges or faults
 
 
 @dataclass(frozen=True)

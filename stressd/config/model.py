@@ -159,6 +159,16 @@ class Recording(Frozen):
         description="Paths of .trace or .trace.gz files, or names of recordings that are shipped.",
     )
     loop: bool = Field(default=True, description="Start over at the end of a recording.")
+    stage: Literal["all", "no-rbtree", "no-list", "no-cache"] | None = Field(
+        default=None,
+        description="Replay into address spaces with these structures beside the maple tree, as "
+        "in address-spaces; into bare trees when left out.",
+    )
+    validation: fields.Validation = Field(
+        default=1000,
+        description="How often the structures of an address space are compared: inline, around "
+        "each call; a number: after so many calls; off.",
+    )
 
 
 class Mappings(Frozen):

@@ -59,9 +59,12 @@ def memory_text(outcome: Outcome) -> str:
 
 def spaces_text(spaces: SpacesSample) -> str:
     """Return what became of the address spaces."""
+    text = f"{spaces.alive} of {spaces.at_most} address spaces, {spaces.vmas:,} mappings at the end"
+    if spaces.recorded:
+        return text
     merged = units.count(sum(spaces.merges))
     return (
-        f"{spaces.alive} of {spaces.at_most} address spaces, {spaces.vmas:,} mappings at the end;"
+        f"{text};"
         f" {units.count(spaces.splits)} splits, {merged} merges in"
         f" {sum(map(bool, spaces.merges))} of {len(spaces.merges)} cases,"
         f" {units.count(spaces.grown)} stacks grown"

@@ -133,7 +133,9 @@ class Engine:
         if mms:
             validation = str(getattr(self._config.source, "validation", "off"))
             self._spaces = SpacesChecker(self._arena, mms, self._slot)
-            counted = SpacesSampler(words, mms, [*self._slots, self._slot], validation)
+            slots = [*self._slots, self._slot]
+            recorded = self._config.source.kind == "recording"
+            counted = SpacesSampler(words, mms, slots, validation, recorded)
         self._sampler = Sampler(
             self._arena,
             self._slots,

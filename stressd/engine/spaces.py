@@ -44,8 +44,14 @@ class SpacesSampler:
     """Counts what the blocks of all address spaces, and the slots of all workers, say."""
 
     def __init__(
-        self, words: Words, mms: Sequence[int], slots: Sequence[int], validation: str
+        self,
+        words: Words,
+        mms: Sequence[int],
+        slots: Sequence[int],
+        validation: str,
+        recorded: bool = False,
     ) -> None:
+        self._recorded = recorded
         self._words = words
         self._mms = mms
         self._slots = slots
@@ -74,6 +80,7 @@ class SpacesSampler:
             merges=tuple(happened[TALLY_CASE + 1 : TALLY_CASE + 1 + CASES]),
             grown=happened[TALLY_GROWN],
             validation=self._validation,
+            recorded=self._recorded,
         )
 
 

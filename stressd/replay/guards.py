@@ -66,6 +66,7 @@ class Guards:
         self._ranges: dict[int, tuple[int, int]] = {}  # as last stored, by value
         self._returned = range(0)  # by the search before this change
         self._arguments: int | None = None  # the value of a first store of one page
+        self.settled: list[tuple[int, Growth]] = []  # values, by searches; for whoever empties it
         grown = [grower for parent in parents for grower in parent._growers.values()]
         self._inherited = {(g.first, g.last): g.growth for g in grown}
 
@@ -148,3 +149,4 @@ class Guards:
     def settle(self, value: int, growth: Growth) -> None:
         """Take note of what a search has shown of a mapping."""
         self._growers[value].growth = growth
+        self.settled.append((value, growth))

@@ -23,7 +23,7 @@ from stressd.replay.ground import Ground, Stopped, Words
 from stressd.replay.guards import PAGE
 from stressd.replay.how import How
 from stressd.replay.player import Broken, Counts, Ending, Late, Missed, Refused, Told
-from stressd.replay.program import NOWHERE, Kind, Row
+from stressd.replay.program import NOT_PAGES, NOWHERE, Kind, Row
 from stressd.replay.residents import Home, Residents
 from stressd.replay.searches import LOW_MIN
 from stressd.traces.events import HIDDEN, KEY_MAX, Destroy, Erase, EventLog, Search, Store
@@ -39,7 +39,6 @@ NAMELESS = 0  # the identity of a mapping whose pointer was not shown
 EXEC, FILLING, GROWS = int(ROW_EXEC), int(ROW_FILLING), int(ROW_GROWS)
 STORE, ERASE = int(Kind.STORE), int(Kind.ERASE)
 ROWS = (Store, Erase, Search)
-NOT_PAGES = "no whole pages, or the last ones of all: an address space cannot hold it"
 
 
 @dataclass(eq=False, kw_only=True)

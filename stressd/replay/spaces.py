@@ -48,7 +48,7 @@ class AddressSpaces:
     def store(self, event: Store) -> Space:
         """Apply a store."""
         space = self._touched(event)
-        value = event.vma & VALUE_MAX or VALUE_MAX
+        value = value_of(event.vma)
         known = space.guards.begins_as_exec
         filling = event.pid == space.maker
         space.guards.stored(value, event.first, event.last, space.tree, filling)
@@ -118,3 +118,8 @@ class AddressSpaces:
         self.begun += 1
         self._residents.begun(space, parents)
         return space
+
+
+def value_of(vma: int) -> int:
+    """Return the value of a tree that stands for a mapping."""
+    return vma & VALUE_MAX or VALUE_MAX

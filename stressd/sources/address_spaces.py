@@ -12,7 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from stressd.config.model import AddressSpaces, Config
-from stressd.sources.base import Begin, Ground, Seat, Source, SourceError, Words, table_of
+from stressd.sources.base import (
+    Begin,
+    Ground,
+    Seat,
+    Source,
+    SourceError,
+    Words,
+    interval_of,
+    table_of,
+)
 from stressd_kernels.address_space import File
 from stressd_kernels.layout import LINE_WORDS, TREES_MAX
 from stressd_kernels.memory import Arena
@@ -110,7 +119,7 @@ class AddressSpacesSource(Source):
         heap = 0x5555_5555_0000 + draw.randrange(1 << 24) * page
         return Settings(
             stage=source.stage,
-            validate=_interval(source.validation),
+            validate=interval_of(source.validation),
             mmap_base=task - 128 * MIB - 16 * GIB - draw.randrange(1 << 28) * page,
             legacy_base=(task // 3 & -page) + draw.randrange(1 << 24) * page,
             topdown=number % self._alive < round(source.topdown * self._alive),
@@ -215,11 +224,6 @@ def _files() -> list[int]:
     files += [File(huge_aligned=False) for _ in range(3)]
     files += [File(huge_aligned=False, writable=False), File(readable=False)]
     return [file.word for file in (*files, File(zero=True), File(shmem=True))]
-
-
-def _interval(validation: str | int) -> int:
-    """Return how many calls lie between two validations; 0 for none."""
-    return validation if isinstance(validation, int) else int(validation == "inline")
 
 
 def _limits(source: AddressSpaces) -> Limits:

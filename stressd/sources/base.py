@@ -122,3 +122,8 @@ def table_of(count: int) -> Words:
     raw = np.zeros(count + LINE_WORDS, np.uint64)
     skip = -raw.ctypes.data // WORD_BYTES % LINE_WORDS
     return raw[skip : skip + count]
+
+
+def interval_of(validation: str | int) -> int:
+    """Return how many calls lie between two validations; 0 for none."""
+    return validation if isinstance(validation, int) else int(validation == "inline")

@@ -10,8 +10,20 @@ from stressd.errors import UsageError
 from stressd.replay.history import PlainTree, gone_after
 from stressd.replay.program import Program, load_program
 from stressd.resources import recording as recording_path
-from stressd.sources.base import MASK, Ground, Seat, Source, SourceError, Words, table_of
+from stressd.sources.base import (
+    MASK,
+    Ground,
+    Seat,
+    Source,
+    SourceError,
+    Words,
+    interval_of,
+    table_of,
+)
 from stressd_kernels.layout import TREES_MAX
+from stressd_kernels.memory import Arena
+from stressd_kernels.mm.calls import Call
+from stressd_kernels.mm.layout import MM_TREE
 from stressd_kernels.sources.recording import (
     FIRST_POSITION,
     GONE_AT,
@@ -29,7 +41,10 @@ from stressd_kernels.sources.recording import (
     RECENT_MAX,
     ROW_WORDS,
     ROWS_MAX,
+    SPACED,
 )
+from stressd_kernels.spaces import Settings, open_mm
+from stressd_kernels.traffic import recorded
 from stressd_kernels.values import WRITERS_MAX
 from stressd_kernels.worker import SOURCE_PUBLISHED, SOURCE_STRIDE, SOURCE_WRITER, SOURCE_WRITERS
 
@@ -39,9 +54,11 @@ class RecordingSource(Source):
 
     def __init__(self, config: Config, seats: Sequence[Seat]) -> None:
         assert isinstance(config.source, Recording)
-        self._loop = config.source.loop
+        self._config = config.source
+        self._spaced = config.source.stage is not None
+        self.calls = (*recorded.CALLS, Call.VALIDATE) if self._spaced else ()
         names = config.source.files
-        self._programs = [_load(n, name) for n, name in enumerate(names)]
+        self._programs = [_load(n, name, self._spaced) for n, name in enumerate(names)]
         players = [seat.index for seat in seats if "replay" in seat.config.mix]
         dealt = _deal(len(names), len(players))
         self._own: dict[int, tuple[int, int]] = {}  # worker -> first own instance, how many
@@ -55,7 +72,7 @@ class RecordingSource(Source):
         self._fit()
         self.places = min(RECENT_MAX, max(len(program.rows) for program in self._programs))
         self.line = self._describe(names)
-        self._tables = [_table(program) for program in self._programs]
+        self._tables = [_table(program, self._spaced) for program in self._programs]
         self._blocks = table_of(len(self._instances) * INSTANCE_WORDS)
         self._at = 0
 
@@ -78,7 +95,19 @@ class RecordingSource(Source):
         spaces = sum(program.spaces for program in self._programs)
         events = sum(len(program.rows) for program in self._programs)
         listed = ", ".join(map(_label, names))
-        return f"recording: {listed} ({spaces:,} address spaces, {events:,} events)"
+        line = f"recording: {listed} ({spaces:,} address spaces, {events:,} events)"
+        if not self._spaced:
+            return line
+        return f"{line}, stage {self._config.stage}, validation {self._config.validation}"
+
+    def open(self, arena: Arena, gaps: bool) -> list[int]:
+        """Open a tree, or an address space with its tree, for each that is alive at a time."""
+        if self._config.stage is None:
+            return super().open(arena, gaps)
+        every = interval_of(self._config.validation)
+        settings = Settings(stage=self._config.stage, validate=every)
+        self.mms = [open_mm(arena, settings) for _ in self.trees]
+        return [int(arena.words[mm + MM_TREE]) for mm in self.mms]
 
     def settle(self, ground: Ground) -> None:
         """Lay out the instances: where their rows and trees are, and that none has begun."""
@@ -102,7 +131,8 @@ class RecordingSource(Source):
             INSTANCES: self._at,
             OWN_FIRST: first,
             OWN_COUNT: count,
-            LOOP: int(self._loop),
+            LOOP: int(self._config.loop),
+            SPACED: int(self._spaced),
             SOURCE_WRITER: 0,
             SOURCE_WRITERS: len(self._instances) + 1,
             SOURCE_PUBLISHED: (self._at + INSTANCE_PUBLISHED - INSTANCE_WORDS) & MASK,
@@ -110,11 +140,11 @@ class RecordingSource(Source):
         }
 
 
-def _load(number: int, name: str) -> Program:
+def _load(number: int, name: str, for_spaces: bool) -> Program:
     """Read one recording: a path, or the name of one that is shipped."""
     path = f"source.files[{number}]"
     try:
-        program = load_program(recording_path(name), PlainTree)
+        program = load_program(recording_path(name), PlainTree, for_spaces=for_spaces)
     except UsageError as failure:
         raise SourceError(str(failure), path) from None
     if len(program.rows) > ROWS_MAX:
@@ -134,10 +164,12 @@ def _label(name: str) -> str:
     return Path(name).name.removesuffix(".gz").removesuffix(".trace")
 
 
-def _table(program: Program) -> Words:
-    """Return the rows for the kernels, each store with the row after which it was gone."""
+def _table(program: Program, for_spaces: bool) -> Words:
+    """Return the rows for the kernels, each store into a tree with the row that ended it."""
     table = table_of(len(program.rows) * ROW_WORDS).reshape(-1, ROW_WORDS)
     table[:] = program.rows
+    if for_spaces:
+        return table
     stores = table[:, 0] == KIND_STORE
     table[stores, GONE_AT] = gone_after(program.rows, program.trees)[stores]
     return table

@@ -95,6 +95,7 @@ CALLS: Mapping[Call, Entry] = {
     Call.PLACE: snapshot.place,
     Call.RECORD_STORE: recorded.record_store,
     Call.RECORD_ERASE: recorded.record_erase,
+    Call.RECORD_BEGIN: recorded.record_begin,
     Call.FORK: fork.fork,
     Call.EXEC: exec.execute,
     Call.MOVE_STACK: exec.move_stack,

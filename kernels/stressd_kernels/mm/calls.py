@@ -28,6 +28,7 @@ compiling it again. `a` .. `e` are uint64; a sixth argument stands in words[slot
     EXIT            -
     RECORD_STORE    first, last, identity, VM_* flags: as a recording says
     RECORD_ERASE    first, last
+    RECORD_BEGIN    -: an empty address space begins, for what is recorded
     SEARCH          length, low, high (exclusive), mask, offset; MM_OFFSET: 1 top-down     address
     VALIDATE        -
     FIND_VMA        address                                          value of the VMA, or 0
@@ -87,6 +88,7 @@ class Call(IntEnum):
     RECORD_ERASE = 23
     SEARCH = 24
     VALIDATE = 25
+    RECORD_BEGIN = 26
     FIND_VMA = 32
     FIND_PREV = 33
     FIND_WITHIN = 34

@@ -26,7 +26,6 @@ from stressd_kernels.mm.growing import (
     SPACE_RETURNED_SIZE,
     SPACE_UNSURE,
     SPACE_WORDS,
-    answer_with,
     growth_of,
     search_done,
     search_settle,
@@ -34,7 +33,7 @@ from stressd_kernels.mm.growing import (
 from stressd_kernels.mm.layout import ANSWER, MM_OFFSET
 from stressd_kernels.mm.lookup import maple_find
 from stressd_kernels.mm.trace import ROOM_OF_A_CALL, trace_begin, trace_on
-from stressd_kernels.mm.words import ENOMEM, VM_GROWSDOWN
+from stressd_kernels.mm.words import ENOMEM
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START
 from stressd_kernels.sources.recording import (
     KIND_ERASE,
@@ -98,8 +97,7 @@ def search_play(words, slot, space, row):
     if load_relaxed(words, space + SPACE_UNSURE) != U0:
         search_settle(words, slot, space, row)
     mm = np.int64(load_relaxed(words, space + SPACE_MM))
-    words[slot + ANSWER] = answer_with(words, mm, slot, row, VM_GROWSDOWN, U0)
-    status = OK
+    status = search_ask(words, slot, mm, row)
     recorded = load_relaxed(words, row + ROW_EXPECTED)
     search_done(words, space, row, recorded)
     if status != OK and status != ENOMEM:

@@ -21,15 +21,24 @@ Source: FEATURES.md 3, parser rules; __vma_adjust for the order of stores.
 
 import numpy as np
 
-from stressd_kernels.door import entry, kernel, words_at
+from stressd_kernels.door import entry, kernel, store_relaxed, words_at
+from stressd_kernels.holding import hold_begin, hold_end
 from stressd_kernels.layout import U0, U1, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.counts import flags_set
 from stressd_kernels.mm.frame import mm_begin, mm_end
-from stressd_kernels.mm.layout import MM_ID, MM_SPARE, MM_SPARE_WORDS
+from stressd_kernels.mm.layout import (
+    MM_ALIVE,
+    MM_ID,
+    MM_NONE,
+    MM_SPARE,
+    MM_SPARE_WORDS,
+    MM_STATE,
+    MM_TREE,
+)
 from stressd_kernels.mm.lookup import find_vma, vma_next
 from stressd_kernels.mm.track import track_detach, track_link, track_resize, track_swallow
-from stressd_kernels.mm.words import EINVAL, PAGE_MASK, PAGE_SHIFT
+from stressd_kernels.mm.words import EAGAIN, EINVAL, PAGE_MASK, PAGE_SHIFT, identity_begin
 from stressd_kernels.records import (
     NO_RECORD,
     VMA_END,
@@ -42,6 +51,8 @@ from stressd_kernels.records import (
     vma_take,
 )
 
+ALIVE = np.uint64(MM_ALIVE)
+NONE = np.uint64(MM_NONE)
 SWALLOWED_MAX = MM_SPARE_WORDS  # VMAs that one store swallows; if more, all are taken out first
 
 
@@ -189,3 +200,20 @@ def record_erase(base, mm, slot, a, b, c, d, e):
     if a < end:
         range_clear(words, mm, slot, range_cut(words, mm, slot, a, end), a, end)
     return mm_end(words, mm, slot, OK)
+
+
+@entry
+def record_begin(base, mm, slot, a, b, c, d, e):
+    """RECORD_BEGIN: an empty address space begins in `mm`; EAGAIN if something lives there."""
+    words = words_at(base)
+    tree = np.int64(words[mm + MM_TREE])
+    status = hold_begin(words, tree, slot)
+    if status != OK:
+        return status
+    status = EAGAIN
+    if words[mm + MM_STATE] == NONE:
+        identity_begin(words, mm)
+        store_relaxed(words, mm + MM_STATE, ALIVE)
+        status = OK
+    hold_end(words, tree, slot)
+    return status

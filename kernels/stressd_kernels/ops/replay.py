@@ -2,8 +2,9 @@
 
 Takes the next row of one of the worker's own instances (sources/recording.py) and does it: a
 store, an erase of a range, the end of an address space, all unpinned; or a gap search as the
-kernel did it, pinned. `ok` is done, `miss` is a search that rightly found nothing, `conflict` is
-a write that gave up at the end of its slice, and is tried again.
+kernel did it, pinned. If the instances have address spaces, rows are calls of these, unpinned, and
+of every structure there is (traffic/recorded.py). `ok` is done, `miss` is a search that rightly
+found nothing, `conflict` is a write that gave up at the end of its slice, and is tried again.
 
 Nobody else writes these trees, so a search must give the address that was recorded, or none
 where none was (oracle `replay`). When all instances have come to their end and none starts over,
@@ -25,6 +26,7 @@ from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.judge import FAULT_RECORDED, REPLAY, judge_count, judge_fault
 from stressd_kernels.judge import OK as GRADE_OK
 from stressd_kernels.layout import RESULT, RESULT_FIRST, RESULT_VALUE, U0, U1, UMAX
+from stressd_kernels.mm.words import ENOMEM
 from stressd_kernels.prng import prng_below
 from stressd_kernels.sources.recording import (
     INSTANCE_COUNT,
@@ -45,11 +47,15 @@ from stressd_kernels.sources.recording import (
     ROW_OF_POSITION,
     ROW_OFFSET,
     ROW_SIZE,
+    SPACED,
     TURN_AT,
     instance_at,
     row_at,
     row_tree,
+    space_of,
 )
+from stressd_kernels.traffic.asking import call_answer
+from stressd_kernels.traffic.recorded import change_make, search_make
 from stressd_kernels.values import published_raise, value_of
 from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import (
@@ -147,11 +153,17 @@ def search_run(words, slot, row, tree):
     epoch_pin(words, slot)
     status = gap_call(words, verb, locked, tree, slot)
     epoch_unpin(words, slot)
-    address = NOWHERE
     if status in (U0, STATUS_RETRY):
         address = address_of_gap(words, row, load_relaxed(words, slot + RESULT_FIRST))
-    elif status != STATUS_NOT_FOUND:
-        return ENDS + status
+        return search_judge(words, slot, row, address)
+    if status == STATUS_NOT_FOUND:
+        return search_judge(words, slot, row, NOWHERE)
+    return ENDS + status
+
+
+@kernel
+def search_judge(words, slot, row, address):
+    """Compare what a search found with what was recorded; answers OK, MISS or ERROR."""
     store_relaxed(words, slot + RESULT_FIRST, address)
     store_relaxed(words, slot + RESULT_VALUE, load_relaxed(words, row + ROW_EXPECTED))
     if address != load_relaxed(words, row + ROW_EXPECTED):
@@ -159,6 +171,27 @@ def search_run(words, slot, row, tree):
         return ERROR
     judge_count(words, slot, REPLAY, GRADE_OK)
     return MISS if address == NOWHERE else OK
+
+
+@kernel
+def space_search_run(words, slot, block, own, row):
+    """Do the recorded search at `row` in an address space; answers as search_run."""
+    mm = space_of(words, np.int64(load_relaxed(words, slot + NOW_TREE)))
+    status = search_make(words, slot, row, mm)
+    address = load_relaxed(words, slot + RESULT_FIRST) if status == U0 else NOWHERE
+    row_ask(words, slot, block, own, row)  # the question, for a report
+    if status != U0 and status != ENOMEM:
+        return call_answer(status)
+    return search_judge(words, slot, row, address)
+
+
+@kernel
+def space_row_run(words, slot, block, own, row):
+    """Do what the row at `row` says to its address space; returns an answer."""
+    if load_relaxed(words, row + ROW_KIND) >= KIND_GAP_DOWN:
+        return space_search_run(words, slot, block, own, row)
+    mm = space_of(words, np.int64(load_relaxed(words, slot + NOW_TREE)))
+    return call_answer(change_make(words, slot, row, mm))
 
 
 @kernel
@@ -187,7 +220,10 @@ def run(base, tree, slot, a, b, c, d, e):
     published_raise(words, block + INSTANCE_PUBLISHED, done + U1)
     row = row_at(words, block, done & ROW_OF_POSITION)
     row_ask(words, slot, block, own, row)
-    answer = row_run(words, slot, row, np.int64(load_relaxed(words, slot + NOW_TREE)))
+    if load_relaxed(words, slot + SPACED) != U0:
+        answer = space_row_run(words, slot, block, own, row)
+    else:
+        answer = row_run(words, slot, row, np.int64(load_relaxed(words, slot + NOW_TREE)))
     if answer < IDLE and answer != CONFLICT:
         store_relaxed(words, block + INSTANCE_DONE, done + U1)
     return answer

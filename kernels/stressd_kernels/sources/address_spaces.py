@@ -4,15 +4,7 @@ Which address space, which of its mappings and what to ask of it is drawn in `tr
 belong to the address spaces: workers change them through memory calls only, and readers ask
 them anything.
 
-An entry of such a tree names the record of a VMA (records.py). A reader looks at the record while
-it is still pinned, so nobody has freed it since it was found, unless something is wrong:
-
-    FREED    the record's generation is another one than the entry names
-    RANGE    the record's range does not hold what was read, or is no range of pages
-    TREE     it is a VMA of another address space than lived in that block during the read
-
-The last by identities, which only grow: that of the block before the read, and now. A fork fills
-the child's tree before anybody can know of it, and an exit empties it before the next begins.
+An entry of such a tree names the record of a VMA: traffic/certify.py judges it.
 """
 
 import numpy as np
@@ -21,10 +13,9 @@ from stressd_kernels.asking import DRAW_GAP, DRAW_KEY, DRAW_WINDOW
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import U0, U1, U2
-from stressd_kernels.mm.layout import MM_ID, MM_LEGACY_BASE, MM_MIN_ADDR, MM_MMAP_BASE, MM_TOPDOWN
+from stressd_kernels.mm.layout import MM_LEGACY_BASE, MM_MIN_ADDR, MM_MMAP_BASE, MM_TOPDOWN
 from stressd_kernels.mm.words import PAGE_MASK, PAGE_SHIFT, PMD, TASK_SIZE
 from stressd_kernels.prng import prng_below, prng_next
-from stressd_kernels.records import VMA_END, VMA_MM, VMA_START, vma_is_live, vma_of
 from stressd_kernels.status import RESERVED_BIT
 from stressd_kernels.traffic.asking import (
     DRAW_ADVISE,
@@ -37,6 +28,7 @@ from stressd_kernels.traffic.asking import (
     DRAW_TOUCH,
     DRAW_UNMAP,
 )
+from stressd_kernels.traffic.certify import vma_fault
 from stressd_kernels.traffic.draws import (
     draw_brk,
     draw_mmap,
@@ -48,16 +40,13 @@ from stressd_kernels.traffic.draws import (
     table_draw,
 )
 from stressd_kernels.traffic.layout import (
-    CHOSEN_MM,
-    ID_BEFORE,
     PICK_REACH,
     PICK_START,
     ROW_ADVICE,
     ROW_PROT,
 )
-from stressd_kernels.traffic.pick import is_record, key_draw, page_draw, pick_draw
+from stressd_kernels.traffic.pick import key_draw, page_draw, pick_draw
 from stressd_kernels.traffic.space import space_draw
-from stressd_kernels.values import FAULT_FREED, FAULT_RANGE, FAULT_RESERVED, FAULT_TREE
 from stressd_kernels.verbs import Verb
 from stressd_kernels.worker import NOW_FIRST, NOW_LAST, NOW_MASK, NOW_OFFSET, NOW_SIZE
 
@@ -153,20 +142,4 @@ def draw_call(words, slot, mm, what):
 @entry
 def certify(base, tree, slot, first, last, value, d, e):
     """Say what is wrong with an entry: 0, or a FAULT_* of values.py. Called pinned."""
-    words = words_at(base)
-    if value & RESERVED != U0 or not is_record(words, value):
-        return FAULT_RESERVED
-    if not vma_is_live(words, value):
-        return FAULT_FREED
-    record = vma_of(value)
-    start = load_relaxed(words, record + VMA_START)
-    end = load_relaxed(words, record + VMA_END)
-    if start >= end or (start | end) & PAGE_MASK != U0:
-        return FAULT_RANGE
-    if first < start or last >= end:
-        return FAULT_RANGE
-    owner = load_relaxed(words, record + VMA_MM)
-    mm = np.int64(load_relaxed(words, slot + CHOSEN_MM))
-    if owner < load_relaxed(words, slot + ID_BEFORE) or owner > load_relaxed(words, mm + MM_ID):
-        return FAULT_TREE
-    return U0
+    return vma_fault(words_at(base), slot, first, last, value)

@@ -14,6 +14,10 @@ reader knows what a value must be: of the very tree it asked, on keys that the r
 it knows when: not before its row was begun (EARLY), and not after nothing of it was left
 (STALE). For that the reader notes, before it reads, how far the instance had got.
 
+Instances may have address spaces instead of bare trees (SPACED): then rows are calls of these
+(traffic/recorded.py), a value is the record of a VMA, and traffic/certify.py says what is wrong
+with it.
+
 Readers look where something happened lately: they draw how many rows ago (the workload's
 distribution of keys; the hottest place is the last row) and a key of the row's range, or one in
 eight a key behind it.
@@ -24,9 +28,10 @@ import numpy as np
 from stressd_kernels.asking import DRAW_GAP, DRAW_WINDOW
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
 from stressd_kernels.keys import place_draw
-from stressd_kernels.layout import LINE_WORDS, U0, U1
+from stressd_kernels.layout import LINE_WORDS, MM_WORDS, MMS, TREE_ID, U0, U1
 from stressd_kernels.prng import prng_below, prng_next
 from stressd_kernels.status import RESERVED_BIT
+from stressd_kernels.traffic.certify import space_choose, vma_fault
 from stressd_kernels.values import (
     FAULT_EARLY,
     FAULT_RANGE,
@@ -60,6 +65,7 @@ INSTANCES = SOURCE_OWN  # word index of the block of instance 0
 OWN_FIRST = SOURCE_OWN + 1  # the instances that this worker advances
 OWN_COUNT = SOURCE_OWN + 2
 LOOP = SOURCE_OWN + 3  # 1: after the last turn comes another
+SPACED = SOURCE_OWN + 4  # 1: each tree is that of an address space
 
 INSTANCE_WORDS = 2 * LINE_WORDS
 INSTANCE_ROWS = 0  # word index of the first row
@@ -172,8 +178,17 @@ def draw(base, tree, slot, what, b, c, d, e):
     else:
         row = row_back(words, block, number, KIND_STORE, STORE_TRIES)
         draw_window(words, slot, row, what)
-    store_relaxed(words, slot + NOW_TREE, row_tree(words, block, row))
+    tree = row_tree(words, block, row)
+    store_relaxed(words, slot + NOW_TREE, tree)
+    if load_relaxed(words, slot + SPACED) != U0:
+        space_choose(words, slot, space_of(words, np.int64(tree)))
     return U0
+
+
+@kernel
+def space_of(words, tree):
+    """Return the block of the address space that has `tree`."""
+    return MMS + np.int64(words[tree + TREE_ID]) * MM_WORDS
 
 
 @kernel
@@ -216,6 +231,8 @@ def draw_gap(words, slot, row):
 def certify(base, tree, slot, first, last, value, d, e):
     """Say what is wrong with an entry of `tree`: 0, or a FAULT_* of values.py."""
     words = words_at(base)
+    if load_relaxed(words, slot + SPACED) != U0:
+        return vma_fault(words, slot, first, last, value)
     if value & RESERVED != U0:
         return FAULT_RESERVED
     writer = (value >> WRITER_AT) & WRITER_MASK

@@ -15,13 +15,12 @@ from stressd_kernels.door import kernel, load_relaxed, store_relaxed
 from stressd_kernels.keys import place_draw
 from stressd_kernels.layout import LINE_WORDS, U0, U1
 from stressd_kernels.lock import OK, lock_give, lock_take
-from stressd_kernels.mm.layout import MM_ID, MM_TREE
+from stressd_kernels.mm.layout import MM_TREE
 from stressd_kernels.prng import prng_below, prng_next
 from stressd_kernels.status import Status
+from stressd_kernels.traffic.certify import space_choose
 from stressd_kernels.traffic.layout import (
     CHOSEN,
-    CHOSEN_MM,
-    ID_BEFORE,
     SEATS_LOCK,
     SEATS_TAKEN,
     SPACE_MM,
@@ -48,8 +47,7 @@ def seat_choose(words, slot, seat):
     """Let the block of `seat` be the one that is asked; its MM_ID is read before all else."""
     mm = np.int64(load_relaxed(words, seat + SPACE_MM))
     store_relaxed(words, slot + CHOSEN, np.uint64(seat))
-    store_relaxed(words, slot + CHOSEN_MM, np.uint64(mm))
-    store_relaxed(words, slot + ID_BEFORE, load_relaxed(words, mm + MM_ID))
+    space_choose(words, slot, mm)
     store_relaxed(words, slot + NOW_TREE, load_relaxed(words, mm + MM_TREE))
     return mm
 
