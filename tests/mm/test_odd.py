@@ -15,8 +15,9 @@ import pytest
 from stressd_kernels import AddressSpace, Arena
 from stressd_kernels.address_space import Broken
 from stressd_kernels.layout import FAULT, HEADER_TRACE, SLOTS_MAX
+from stressd_kernels.mm.calls import Call
 from stressd_kernels.mm.finding import Finding
-from stressd_kernels.mm.layout import MM_FINDING, STAGES
+from stressd_kernels.mm.layout import MM_DETAILS, MM_FINDING, STAGES
 from stressd_kernels.mm.odd import Odd
 from stressd_kernels.mm.trace import (
     EVENT_EXIT,
@@ -25,11 +26,12 @@ from stressd_kernels.mm.trace import (
     TRACE_MONOTONIC,
     trace_take,
 )
-from stressd_kernels.mm.words import PAGE, VM_GROWSUP
-from stressd_kernels.spaces import Settings
+from stressd_kernels.mm.words import PAGE, VM_GROWSDOWN, VM_GROWSUP
+from stressd_kernels.spaces import Limits, Settings
 
 PAGES = int(PAGE)
 BASE = 0x7000_0000_0000
+FIXED = 0x32  # MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS
 
 
 @contextmanager
@@ -124,3 +126,63 @@ def test_odd_9_an_empty_address_space_that_ends(odd: Odd | None) -> None:
     marks, rows = np.zeros((2, SLOTS_MAX), np.uint64), np.zeros((1 << 12, 7), np.uint64)
     kinds = [int(row[3]) & EVENT_KINDS for row in rows[: trace_take(space.words, marks, rows)]]
     assert kinds == ([EVENT_SZERO] if odd else [EVENT_SZERO, EVENT_EXIT])
+
+
+def search(space: AddressSpace, window: tuple[int, int], *align: int, topdown: bool) -> int:
+    """Find a page in a window, where `align` (mask, offset) wants it."""
+    return space._call(Call.SEARCH, PAGES, *window, *align, offset=int(topdown))
+
+
+def gap_details(space: AddressSpace) -> list[int]:
+    """Return both answers of the gap search that was found wrong."""
+    at = space.mm + MM_DETAILS
+    return [int(word) for word in space.words[at : at + 2]]
+
+
+@pytest.mark.parametrize("odd", [None, Odd.ODD_3])
+def test_odd_3_pages_counted_from_where_a_vma_begins(odd: Odd | None) -> None:
+    """They are counted where only the limit of pages could forbid a mapping over others."""
+    full = Settings(limits=Limits(address_space=8 * PAGES))
+    space = AddressSpace(full, arena=Arena(64 << 20))
+    for number in range(2):
+        space.place(BASE + number * 16 * PAGES, BASE + (number * 16 + 4) * PAGES, 3)
+    with faulty(space, odd), suppress(Broken):
+        assert space.mmap(BASE + 2 * PAGES, 2 * PAGES, 1, FIXED) == BASE + 2 * PAGES
+    assert found(space) == (Finding.PAGES if odd else Finding.NONE)
+
+
+@pytest.mark.parametrize("odd", [None, Odd.ODD_4])
+def test_odd_4_a_bottom_up_search_that_finds_the_highest(odd: Odd | None) -> None:
+    """The rb-tree finds the lowest. (Where there is but one gap, they agree.)"""
+    space = spaced()
+    window = BASE, BASE + 64 * PAGES
+    with faulty(space, odd), suppress(Broken):
+        assert search(space, window, 0, 0, topdown=False) == BASE + 4 * PAGES
+    assert found(space) == (Finding.GAP if odd else Finding.NONE)
+    if odd:
+        assert gap_details(space) == [BASE + 63 * PAGES, BASE + 4 * PAGES]
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+@pytest.mark.parametrize("odd", [None, Odd.ODD_5])
+def test_odd_5_alignment_with_an_offset(odd: Odd | None, offset: int) -> None:
+    """The formula of the original is right where the offset is 0, and only there."""
+    space = spaced()
+    window = BASE, BASE + 16 * PAGES
+    with faulty(space, odd), suppress(Broken):
+        place = search(space, window, 4 * PAGES - 1, offset * PAGES, topdown=True)
+        assert place == BASE + (12 + offset) * PAGES
+    assert found(space) == (Finding.GAP if odd and offset else Finding.NONE)
+
+
+@pytest.mark.parametrize("odd", [None, Odd.ODD_6])
+def test_odd_6_the_guard_gap_of_a_stack(odd: Odd | None) -> None:
+    """What is found must leave it free."""
+    space = spaced(count=1)
+    stack = BASE + 1024 * PAGES
+    space.place(stack, stack + 8 * PAGES, 3 | int(VM_GROWSDOWN))
+    with faulty(space, odd), suppress(Broken):
+        assert search(space, (BASE, stack), 0, 0, topdown=True) == stack - 257 * PAGES
+    assert found(space) == (Finding.GAP if odd else Finding.NONE)
+    if odd:
+        assert gap_details(space) == [stack - PAGES, stack - 257 * PAGES]
