@@ -199,10 +199,11 @@ class StraceLog:
             records = self._superseded(thread, self._alias(int(by)))
         else:
             records = self._ended(tid, thread, (killed or b"").decode("ascii", "replace"))
+        told = list(records)  # which may be what the thread has waited for
         if thread.held is None:
-            yield from records
+            yield from told
             return
-        thread.held.extend(records)
+        thread.held.extend(told)
         if len(thread.held) > HELD_MAX:
             yield from self._release(tid)
 
