@@ -156,11 +156,11 @@ def replay(
     return command.run(request, sys.stdout.write)
 
 
-@app.command()
+@app.command(context_settings={"allow_interspersed_args": False})
 @guarded
 def record(
     command: Annotated[
-        list[str], typer.Argument(help="The program and its arguments.", metavar="-- COMMAND...")
+        list[str], typer.Argument(help="The program and its arguments.", metavar="[--] COMMAND...")
     ],
     out: Annotated[
         str | None, typer.Option("-o", "--out", help="The log; else COMMAND.strace.gz.")

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -24,8 +25,6 @@ from stressd.record.output import Output
 from stressd.record.tracer import Tracer, find_program, find_strace, send
 from stressd.record.watcher import EXIT, Watcher
 
-SUFFIXES = (".gz", ".strace")
-
 
 def run(command: Sequence[str], out: str | None, maps: str | None, pause: str) -> int:
     """Record a command and return its exit status."""
@@ -36,14 +35,16 @@ def run(command: Sequence[str], out: str | None, maps: str | None, pause: str) -
     maps = maps or maps_of(log)
     if Path(maps).absolute() == Path(log).absolute():
         raise UsageError(f"record: {log}: the log and the mappings need two files")
-    recorder = Recorder(Output(log), Output(maps))
-    try:
-        with tempfile.TemporaryDirectory(prefix="stressd-record-") as folder:
-            words = [program, *command[1:]]
-            status = recorder.record(Tracer(strace, words, pause_us(pause), folder))
+    wait_us = pause_us(pause)
+    with ExitStack() as cleaning:
+        files = []
+        for path in (log, maps):
+            files.append(Output(path))
+            cleaning.callback(files[-1].discard)
+        recorder = Recorder(log=files[0], maps=files[1])
+        folder = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="stressd-record-"))
+        status = recorder.record(Tracer(strace, [program, *command[1:]], wait_us, folder))
         recorder.keep()
-    finally:
-        recorder.discard()
     print(recorder.summary(status), file=sys.stderr)
     return status
 
@@ -93,6 +94,7 @@ class Recorder:
             return tracer.end()
         except BaseException:
             tracer.kill(self._watcher.alive)
+            tracer.end()
             raise
         finally:
             for number, handler in before.items():
@@ -117,11 +119,6 @@ class Recorder:
             )
         self.maps.finish()
         self.log.finish()
-
-    def discard(self) -> None:
-        """Leave no half-written file behind."""
-        self.maps.discard()
-        self.log.discard()
 
     def summary(self, status: int) -> str:
         """Return what was recorded."""

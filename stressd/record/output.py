@@ -17,6 +17,8 @@ class Output:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        if os.path.isdir(path):
+            raise UsageError(f"{path}: cannot be written (Is a directory)")
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             self._raw = os.fdopen(os.open(path + PARTIAL, flags, 0o644), "wb")

@@ -93,8 +93,8 @@ class Tracer:
 
     def end(self) -> int:
         """Return the status of the command as a shell tells it: 128 + n if signal n ended it."""
-        status = self._process.wait()
         os.close(self._pipe)
+        status = self._process.wait()
         return status if status >= 0 else 128 - status
 
     def kill(self, tids: Sequence[int]) -> None:

@@ -1,0 +1,1 @@
+"""Recording programs: what is written, and how it ends."""
