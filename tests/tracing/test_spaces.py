@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from stressd.evidence import TraceSample
 from stressd.replay.command import Request, run
 from stressd.traces import open_recording
+from stressd.traces.events import Store
 from stressd.tracing.file import TraceFile
 from stressd.tracing.tracer import Tracer
-from tests.tracing.crowd import Crowd
+from stressd_kernels.address_space import AddressSpace
+from tests.tracing.crowd import PAGE, PLAIN, Crowd
 from tests.tracing.naive import Maps
 
 PLENTY = 1 << 30
@@ -72,3 +75,32 @@ def test_a_trace_replays(tmp_path: Path, threads: int) -> None:
     (report,) = map(json.loads, written)
     assert report["verdict"] == "VALID", report["findings"]
     assert report["gap_searches"]["agreed"] == report["gap_searches"]["asked"]
+
+
+def test_a_fork_of_as_many_mappings_as_there_may_be_loses_nothing(tmp_path: Path) -> None:
+    """65,530 events of one call: it waits until its ring has room for all of them."""
+    path = tmp_path / "t.trace"
+    crowd = Crowd()
+    most = crowd.settings.limits.map_count
+    tracer = Tracer(crowd.arena.words, TraceFile(path, PLENTY))
+    tracer.begin()
+    parent = AddressSpace(crowd.settings, arena=crowd.arena)
+    for page in range(16, 16 + 2 * most, 2):
+        parent.place(page * PAGE, (page + 1) * PAGE, PLAIN)
+    crowd.spaces += [parent, parent.fork()]
+    report = tracer.end()
+    assert (report.lost, report.ended, report.events) == (0, "", 2 * most)
+    found = ranges_by_store(path)
+    assert found == {
+        mm: [(vma.start, vma.end - 1, vma.identity) for vma in vmas]
+        for mm, vmas in crowd.maps().items()
+    }
+
+
+def ranges_by_store(path: Path) -> dict[int, list[tuple[int, int, int]]]:
+    """Return what each address space holds of which every store is of a range of its own."""
+    found: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for one in open_recording(str(path)):
+        assert isinstance(one, Store), one
+        found[one.mm].append((one.first, one.last, one.vma))
+    return found
