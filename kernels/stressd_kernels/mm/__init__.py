@@ -8,7 +8,7 @@ cache     the last VMAs that were found        readers   look-ups without the lo
 trace     every store, for others to read      drain     taking events out of the rings
 validate  all structures against each other    compare   two answers to one question
 finding   what was wrong                       report    the same as a text
-odd       the faults of the original, as switches
+odd       the faults of the original           tally     splits and merges, counted
 
 merge     when neighbours become one VMA       modify    what a change of a part does
 map       mmap                                 unmap     munmap
@@ -16,25 +16,13 @@ place     where a new mapping goes             gaps      where a free range is f
 walk      a range, VMA by VMA                  protect   mprotect
 advise    madvise                              mlock     mlock, munlock, mlockall
 bind      NUMA policies                        name      names of anonymous memory
-trace     every store, for others to read    drain    taking events out of the rings
-tally     splits and merges, counted
-merge     when neighbours become one VMA       modify    what a change of a part does
-fork      a copy of it all                    exit, exec  how one ends, and begins
-readers   look-ups without the lock
-unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
-recorded  a range as a recording says        growing   which VMAs of a recording grow down
+remap     mremap                               move      a copy, and the source goes
+heap      brk                                  stack     what grows when it is touched
+shm       SysV segments, remap_file_pages      special   the kernel's own, as the vdso
 fault     touching memory                      anon      what the first write leaves
-stack     what grows when it is touched        fork      a copy of it all
+fork      a copy of it all                     snapshot  a VMA as /proc/PID/maps says
 exec      how an address space begins          exit      how one ends
-snapshot  a VMA as /proc/PID/maps says
 recorded  a range as a recording says          growing   which VMAs of a recording grow down
-fork      a copy of it all                    exit, exec  how one ends, and begins
-readers   look-ups without the lock
-heap      brk
-remap     mremap                             move      a copy, and the source goes
-shm       SysV segments, remap_file_pages
-unmap     munmap                             snapshot  a VMA as /proc/PID/maps says
-recorded  a range as a recording says        growing   which VMAs of a recording grow down
 playing   the rows of a recording
 
 A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
@@ -66,6 +54,7 @@ from stressd_kernels.mm import (
     remap,
     shm,
     snapshot,
+    special,
     stack,
     track,
     unmap,
@@ -92,6 +81,7 @@ CALLS: Mapping[Call, Entry] = {
     Call.MOVE: move.move,
     Call.FAULT: fault.fault,
     Call.POPULATE: fault.populate,
+    Call.SPECIAL: special.special,
     Call.PLACE: snapshot.place,
     Call.RECORD_STORE: recorded.record_store,
     Call.RECORD_ERASE: recorded.record_erase,
@@ -146,6 +136,7 @@ STEPS: Mapping[Call, tuple[Call, ...]] = {
     Call.REMAP_PAGES: (Call.MMAP_HELD,),
     Call.FAULT: (Call.GROW,),
     Call.POPULATE: (Call.POPULATE_HELD,),
+    Call.SPECIAL: (Call.PLACE_HELD, Call.LINK),
     Call.PLACE: (Call.MUNMAP_HELD, Call.LINK),
     Call.RECORD_STORE: (Call.LINK, Call.DETACH, Call.RESIZE, Call.SWALLOW),
     Call.RECORD_ERASE: (Call.LINK, Call.DETACH, Call.RESIZE),

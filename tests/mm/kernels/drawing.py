@@ -10,8 +10,6 @@ import random
 from collections.abc import Callable
 
 from stressd_kernels import Arena
-from stressd_kernels.mm import CALLS
-from stressd_kernels.mm.calls import Call
 from tests.mm.build import FIXED, at
 from tests.mm.caller import WHOLE, Caller
 from tests.mm.kernels.pair import Pair
@@ -92,14 +90,9 @@ class Drawing(Caller):
         """Return what can be done, and how often."""
         more: dict[Callable[[], None], int] = {
             self.oddly: 2, self.policy: 2, self.name: 2, self.lock_all: 1, self.search: 4,
-            self.huge: 1, self.near_stack: 2, self.clear: 1,
+            self.special: 1, self.huge: 1, self.near_stack: 2, self.clear: 1,
         }  # fmt: skip
-        absent = {
-            self.remap: Call.MREMAP, self.move: Call.MREMAP, self.heap: Call.BRK,
-            self.attach: Call.SHMAT, self.detach: Call.SHMDT, self.reorder: Call.REMAP_PAGES,
-        }  # fmt: skip
-        found = super().kinds() | more
-        return {kind: n for kind, n in found.items() if absent.get(kind, Call.MMAP) in CALLS}
+        return super().kinds() | more
 
     def oddly(self) -> None:
         """Make a call with unusual arguments."""
@@ -138,6 +131,14 @@ class Drawing(Caller):
         offset = self.dice.choice((0, 0, 3 * PAGE)) & mask
         search = Search(length, low, low + size, mask, offset)
         self.pair.search(search, topdown=self.dice.random() < 0.5)
+
+    def special(self) -> None:
+        """Install a special mapping, somewhere or here; now and then with odd arguments."""
+        address = self.dice.choice((0, 0, self.address(), 1, TASK_SIZE - PAGE))
+        length = self.dice.choice((1, 2, 512)) * PAGE - self.dice.choice((0, 0, 1))
+        length = self.dice.choice((length,) * 9 + (0, TASK_SIZE, INFINITY))
+        code = Vm.READ | Vm.EXEC | MAY_ACCESS
+        self.placed(self.pair.special(address, length, code, File("[own]", special=True)))
 
     def huge(self) -> None:
         """Map huge pages, or change a part of some."""

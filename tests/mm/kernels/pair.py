@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Any
 
 from stressd_kernels import AddressSpace as Real
 from stressd_kernels import Arena
@@ -20,6 +21,7 @@ from stressd_kernels.address_space import File as RealFile
 from stressd_kernels.address_space import Vma as RealVma
 from stressd_kernels.mm import words
 from stressd_kernels.mm.calls import Call
+from stressd_kernels.mm.layout import MM_BRK, MM_DEF_FLAGS
 from stressd_kernels.spaces import Limits as RealLimits
 from stressd_kernels.spaces import Settings
 from tests.mm.kernels.steps import plant, records
@@ -28,7 +30,7 @@ from tests.mm.spec.change import Map, mmap, munmap, vma_flags
 from tests.mm.spec.gaps import Search
 from tests.mm.spec.grow import brk, fault, populate
 from tests.mm.spec.modify import bind, madvise, mlock, mlockall, mprotect, munlock, name_range
-from tests.mm.spec.process import fork
+from tests.mm.spec.process import fork, install_special
 from tests.mm.spec.remap import mremap
 from tests.mm.spec.shm import remap_file_pages, shmat, shmdt
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
@@ -181,6 +183,14 @@ class Pair:
         """Show other pages in both."""
         return self._plain(remap_file_pages, "remap_file_pages", address, length, pgoff)
 
+    def special(self, address: int, length: int, flags: Vm, file: File) -> object:
+        """Install a special mapping in both."""
+        return self.both(
+            f"special {address:#x} {length:#x}",
+            lambda mm: install_special(mm, address, length, flags, file),
+            lambda mm: mm.special(address, length, flags_word(flags), self.file(file)),
+        )
+
     def touch(self, address: int, *, write: bool) -> object:
         """Touch an address in both."""
         return self.both(
@@ -242,7 +252,10 @@ class Pair:
         )
 
     def compare(self) -> None:
-        """Require the same VMAs in both."""
+        """Require the same VMAs in both, the same end of the heap, the same flags to come."""
+        block = self.real.words[self.real.mm :]
+        apart = int(block[MM_BRK]), int(block[MM_DEF_FLAGS])
+        assert apart == (self.mm.brk, flags_word(self.mm.def_flags)), self.show()
         anons: dict[Anon, int] = {}
         files: dict[File, int] = {}
         real = [RealVma(*row) for row in records(self.real, FIELDS)]
@@ -254,8 +267,8 @@ class Pair:
             assert (found.file, found.file & 0xFFFF) == (word, kind), self.show()
             anon = 0 if vma.anon is None else anons.setdefault(vma.anon, found.anon)
             assert (found.anon, found.chain) == (anon, vma.chain), self.show()
-            apart = POLICIES.index(vma.policy), NAMES.index(vma.name)
-            assert (found.pgoff, found.policy, found.name) == (vma.pgoff, *apart), self.show()
+            chosen = POLICIES.index(vma.policy), NAMES.index(vma.name)
+            assert (found.pgoff, found.policy, found.name) == (vma.pgoff, *chosen), self.show()
         assert len({0, *anons.values()}) == len(anons) + 1, self.show()
         assert len({0, *files.values()}) == len(files) + 1, self.show()
         self._anons = anons
@@ -267,7 +280,7 @@ class Pair:
 
     # -- words -------------------------------------------------------------------------------
 
-    def file(self, file: File | None) -> RealFile | None:
+    def file(self, file: File | None) -> Any:
         """Return the kernels' file for one of the rules'."""
         if file is None:
             return None

@@ -1,9 +1,11 @@
-"""fork, exec and exit: how address spaces come and go."""
+"""fork, exec and exit: how address spaces come and go, and what the kernel maps for itself."""
 
 from __future__ import annotations
 
 from tests.mm.spec.grow import prepare_anon
-from tests.mm.spec.space import AddressSpace, Anon, Vma
+from tests.mm.spec.lookup import find_vma_intersection
+from tests.mm.spec.place import Request, place
+from tests.mm.spec.space import AddressSpace, Anon, File, Vma
 from tests.mm.spec.words import (
     LOCKED_MASK,
     PAGE,
@@ -13,6 +15,7 @@ from tests.mm.spec.words import (
     Limits,
     Vm,
     page_down,
+    page_up,
 )
 
 STACK_GROWTH = 128 << 10  # how far exec lets the stack reach below the arguments
@@ -77,3 +80,23 @@ def move_stack(mm: AddressSpace, new_end: int) -> list[tuple[str, int, int]]:
     stack.start, stack.end = bottom, new_end
     stack.pgoff -= (old_end - new_end) // PAGE + (new_start - bottom) // PAGE
     return [*seen, ("STORE", stack.start, stack.end)]
+
+
+def install_special(mm: AddressSpace, address: int, length: int, flags: Vm, file: File) -> int:
+    """Put a mapping of the kernel's own there, as the vdso, or anywhere (0); return where.
+
+    It goes where a new mapping would, or where it is told: ENOMEM if that is not free. No limit
+    counts. It can be neither merged, split nor locked.
+    """
+    length = page_up(length)
+    if address % PAGE or length == 0:
+        raise Failed("EINVAL")
+    if address + length > TASK_SIZE:
+        raise Failed("ENOMEM")
+    if address == 0:
+        address = place(mm, Request(0, length))
+    elif find_vma_intersection(mm, address, address + length):
+        raise Failed("ENOMEM")
+    flags = (flags | mm.def_flags | Vm.DONTEXPAND) & ~LOCKED_MASK
+    mm.insert(Vma(address, address + length, flags, file, 0))
+    return address
