@@ -25,7 +25,14 @@ from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.counts import flags_set
 from stressd_kernels.mm.finding import OVERLAP, finding_note
 from stressd_kernels.mm.frame import is_sound
-from stressd_kernels.mm.layout import MM_COUNT, MM_COUNT_MAX, MM_FOUND, MM_OFFSET, MM_PART
+from stressd_kernels.mm.layout import (
+    MM_COUNT,
+    MM_COUNT_MAX,
+    MM_FINDING,
+    MM_FOUND,
+    MM_OFFSET,
+    MM_PART,
+)
 from stressd_kernels.mm.lookup import find_within, is_inline, vma_lookup
 from stressd_kernels.mm.modify import pgoff_at
 from stressd_kernels.mm.track import track_link
@@ -138,6 +145,8 @@ def move(base, mm, slot, a, b, c, d, e):
     whole = words[vma + VMA_START] == b and words[vma + VMA_END] == b + c
     part = part_moved(words, slot, vma, b, (e, e + d))
     copy = copy_vma(words, mm, slot, part)
+    if words[mm + MM_FINDING] != U0:
+        return OK  # all stays as it was found; the call ends with BROKEN
     if flags & MREMAP_DONTUNMAP != U0:
         source_keep(words, mm, slot, b, copy, whole)
     elif c != U0:

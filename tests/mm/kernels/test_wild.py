@@ -1,0 +1,29 @@
+"""Random calls of any kind, with odd arguments and changing limits, at every stage."""
+
+from __future__ import annotations
+
+import pytest
+
+from stressd_kernels import Arena
+from stressd_kernels.spaces import STAGES
+from tests.mm.kernels.test_random import CALLS, CALLS_OF_ONE, SEED
+from tests.mm.kernels.wild import Wild
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    """One arena for all."""
+    return Arena(256 << 20)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_any_call_agrees_with_the_rules(stage: str, arena: Arena) -> None:
+    """Every answer, every error, all VMAs, the heap and the flags of what is to come."""
+    for seed in range(SEED, SEED + max(1, CALLS // CALLS_OF_ONE)):
+        wild = Wild(seed, stage, arena)
+        try:
+            for _ in range(min(CALLS, CALLS_OF_ONE)):
+                wild.call()
+        except AssertionError as failure:
+            raise AssertionError(f"seed {seed}: {failure}") from None
+        wild.pair.real.validate()
