@@ -8,6 +8,7 @@ broken stays as it is and is never used again.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -46,7 +47,7 @@ from stressd_kernels.mm.words import EINVAL
 from stressd_kernels.slice import entry_run
 from stressd_kernels.spaces import Settings, begin_mm, offer_calls, open_mm
 from stressd_kernels.status import Status
-from stressd_kernels.warm import warm
+from stressd_kernels.warm import is_cached, warm
 from stressd_kernels.worker import TRACE_NAMED
 
 Words = npt.NDArray[np.uint64]
@@ -219,10 +220,15 @@ def _failure(status: int) -> Exception:
 
 
 def _compile() -> None:
-    """Make everything ready, in several processes if much is missing in the cache."""
+    """Make everything ready, in several processes if much is missing in the cache; say so then."""
     calls = [CALLS[call] for call in with_steps(USED)]
     verbs = [STRUCTURE.entries[verb] for verb in STRUCTURE.with_helpers(VERBS)]
-    warm([*calls, *verbs, play, list_vmas], lambda *_: None, len(os.sched_getaffinity(0)))
+    entries = [*calls, *verbs, play, list_vmas]
+    processors = len(os.sched_getaffinity(0))
+    missing = sum(not is_cached(entry) for entry in entries)
+    if missing:
+        print(f"compiling {missing} of {len(entries)} kernels, once", file=sys.stderr)
+    warm(entries, lambda *_: None, processors)
 
 
 def _arena(capacity: int) -> Arena:

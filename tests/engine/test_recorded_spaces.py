@@ -17,10 +17,28 @@ from stressd_kernels.counters import (
 )
 from stressd_kernels.layout import MM_ENTRIES_AT, TREE_COUNT
 from stressd_kernels.mm.calls import Call
-from stressd_kernels.mm.layout import MM_ALIVE, MM_COUNT, MM_STATE, MM_TOTAL, STAGES
+from stressd_kernels.mm.layout import (
+    MM_ALIVE,
+    MM_COUNT,
+    MM_ID,
+    MM_LIST_FIRST,
+    MM_STATE,
+    MM_TOTAL,
+    MM_TREE,
+    STAGES,
+)
 from stressd_kernels.ops import NUMBERS, operations
-from stressd_kernels.sources.recording import INSTANCE_DONE, INSTANCE_WORDS, ROW_KIND, TURN_AT
+from stressd_kernels.records import VMA_END, VMA_START
+from stressd_kernels.sources.recording import (
+    INSTANCE_DONE,
+    INSTANCE_WORDS,
+    ROW_KIND,
+    TURN_AT,
+    certify,
+)
 from stressd_kernels.status import Status
+from stressd_kernels.traffic.layout import CHOSEN_MM, ID_BEFORE
+from stressd_kernels.values import FAULT_FREED, FAULT_RANGE, FAULT_RESERVED, FAULT_TREE
 from stressd_kernels.worker import NOW_OP
 from tests.engine import standins
 from tests.engine.build import READS, REPLAYS, arena_of, call, config_of, loaded, slot_of, work
@@ -115,6 +133,30 @@ def test_a_row_that_was_not_done_is_done_again(player: Player) -> None:
     before = player.blocks[:, INSTANCE_DONE].copy()
     assert player.play(5) == {OUTCOME_CONFLICT}
     assert np.array_equal(player.blocks[:, INSTANCE_DONE], before)
+
+
+def test_an_entry_is_the_record_of_a_vma(player: Player) -> None:
+    """Of the space that was asked, with the range that was read; anything else is a fault."""
+    player.play(150)
+    words = player.words
+    mms = [mm for mm in player.engine._source.mms if words[mm + MM_LIST_FIRST]]
+    record = int(words[mms[0] + MM_LIST_FIRST])
+    first, last = int(words[record + VMA_START]), int(words[record + VMA_END]) - 1
+    value = int(words[record]) | record
+
+    def fault(mm: int, first: int, last: int, value: int) -> int:
+        words[player.slot + CHOSEN_MM] = mm
+        words[player.slot + ID_BEFORE] = words[mm + MM_ID]
+        tree = int(words[mm + MM_TREE])
+        address = certify.address
+        return call(arena_of(player.engine), address, tree, player.slot, first, last, value)
+
+    assert fault(mms[0], first, last, value) == 0
+    assert fault(mms[0], first, last + 1, value) == FAULT_RANGE
+    assert fault(mms[0], first - 1, last, value) == FAULT_RANGE
+    assert fault(mms[-1], first, last, value) == FAULT_TREE
+    assert fault(mms[0], first, last, value + (1 << 40)) == FAULT_FREED
+    assert fault(mms[0], first, last, 1 << 63) == FAULT_RESERVED
 
 
 def test_readers_and_players_at_once() -> None:
