@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from stressd.replay.ground import Ground
+from stressd.replay.guards import GUARD_GAP
 from stressd.replay.how import STAGES, How, stages_of, validate_of
 from stressd.replay.judge import replay
 from stressd.replay.mms import BATCH, MmPlayer, MmPlayers
@@ -19,11 +20,13 @@ from stressd.traces import open_recording
 from stressd.traces.events import Destroy, Event, Lost, Search, Store
 from stressd.traces.textfile import TraceError
 from stressd.verdict import Verdict
-from stressd_kernels.layout import TREES_MAX
+from stressd_kernels.layout import FAULT, TREES_MAX
 from stressd_kernels.memory import CAPACITY_MIN
 from stressd_kernels.mm.layout import MM_TOTAL
+from stressd_kernels.mm.odd import Odd
 from tests.replay.folder import path_of
 from tests.replay.players import mms
+from tests.replay.test_guards import EXEC, STACK_START
 from tests.traces.writing import destroy, erase, recording, search, store
 
 PAGE = 4096
@@ -97,6 +100,29 @@ def test_a_finding_waits_for_the_next_validation(validate: int, line: int) -> No
     """At intervals the line is that of the validation; the last one is the end of the space."""
     report = broken("all", validate, at=20, events=50)
     assert report.findings[0].message.startswith(f"made:{line}: TOTAL: ")
+
+
+FAULTS = {
+    Odd.ODD_4: search(1, PAGE, length=PAGE, low=PAGE, high=STACK_START, topdown=False),
+    Odd.ODD_5: search(1, 0x7000, length=PAGE, low=PAGE, high=0x8000, mask=0x3FFF, offset=0x3000),
+    Odd.ODD_6: search(1, STACK_START - GUARD_GAP - PAGE, length=PAGE, low=PAGE, high=STACK_START),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_faults_of_the_original_are_noticed(tmp_path: Path, fault: Odd) -> None:
+    """A wrong search of the maple tree differs from the rb-tree's, whatever the recording says."""
+    path = recording(tmp_path, *EXEC, FAULTS[fault], store(1, 7, *page(1)))
+    assert replay(open_recording(path), mms()(How())).verdict is Verdict.VALID
+    ground = Ground()
+    ground._words[FAULT] = fault
+    found, rest = replay(open_recording(path), MmPlayer(ground, How())).findings
+    assert found.oracle == "structure"
+    different = "GAP: a gap search of the maple tree and one of the rb-tree found different"
+    assert found.message.startswith(f"{path}:5: {different}")
+    for part in ("Gap was found: mt 0x", "window was 0x", "maple tree", "list", "rb-tree"):
+        assert part in found.message
+    assert rest.message == "what follows was not replayed"
 
 
 def test_without_validation_nothing_is_compared() -> None:
