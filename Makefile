@@ -47,6 +47,7 @@ lengths: $(TEST_READY)
 	@$(BIN)/python -m tests.tidy.lengths
 
 test: $(TEST_READY)
+	@echo 'compiling what the tests call, with all cores' && $(BIN)/python -m stressd.bench.everything
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 model: $(TEST_READY)

@@ -21,8 +21,11 @@ from stressd_kernels.bench.field import Field
 from stressd_kernels.clock import clock_pair
 from stressd_kernels.counters import words_copy
 from stressd_kernels.door import Entry
-from stressd_kernels.layout import TREES
+from stressd_kernels.layout import SLOTS_MAX, TREES
 from stressd_kernels.memory import Arena
+from stressd_kernels.mm import CALLS
+from stressd_kernels.mm.drain import EventRings
+from stressd_kernels.mm.trace import COLUMNS, SHARE_MIN
 from stressd_kernels.ops import operations
 from stressd_kernels.sources import sources
 from stressd_kernels.structures import structures
@@ -35,6 +38,7 @@ ARENA_BYTES = 64 << 20
 def all_entries() -> list[Entry]:
     """Return every kernel with an address; those of structures first, for they are the longest."""
     found = [entry for structure in structures().values() for entry in structure.entries.values()]
+    found += CALLS.values()
     found += [operation.run for operation in operations().values()]
     for source in sources().values():
         found += [source.draw, source.certify]
@@ -54,6 +58,8 @@ def call_drivers() -> None:
     words_copy(arena.words, 0, np.zeros(1, np.uint64))
     arena.epoch()
     arena.drain()
+    rows = np.zeros((SLOTS_MAX * SHARE_MIN, COLUMNS), np.uint64)
+    EventRings(arena.words).take(np.zeros((2, SLOTS_MAX), np.uint64), rows)
     with arena.seated() as slot:
         find = next(iter(structures().values())).entries[Verb.FIND].address
         slices.entry_run(arena.words, np.uint64(find), TREES, slot, *[np.uint64(0)] * 5)
