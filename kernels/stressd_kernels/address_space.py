@@ -247,7 +247,10 @@ class AddressSpace:
 
     def fork_into(self, child: AddressSpace) -> None:
         """Make `child`, in which nothing lives, a copy; BlockingIOError if something does."""
-        self._call(Call.FORK, child.mm)
+        try:
+            self._call(Call.FORK, child.mm)
+        except Broken:
+            raise Broken(self.report() or child.report()) from None
 
     def execute(self, arguments: int = 4096) -> None:
         """Begin a new program, with so many bytes of arguments, where nothing lives."""

@@ -28,6 +28,7 @@ from stressd_kernels.mm.trace import (
 )
 from stressd_kernels.mm.words import PAGE, VM_GROWSDOWN, VM_GROWSUP
 from stressd_kernels.spaces import Limits, Settings
+from tests.mm.kernels.drawing import Drawing
 
 PAGES = int(PAGE)
 BASE = 0x7000_0000_0000
@@ -110,8 +111,10 @@ def test_a_fork_that_shares_instead_of_copying(stage: str, odd: Odd | None) -> N
         if odd is None:
             space.fork().validate()
         else:
-            with pytest.raises(Broken):
-                space.fork().validate()
+            with pytest.raises(
+                Broken, match="VMA_OWNER: an entry of the maple tree names a VMA of"
+            ):
+                space.fork()
     space.validate()
 
 
@@ -186,3 +189,24 @@ def test_odd_6_the_guard_gap_of_a_stack(odd: Odd | None) -> None:
     assert found(space) == (Finding.GAP if odd else Finding.NONE)
     if odd:
         assert gap_details(space) == [stack - PAGES, stack - 257 * PAGES]
+
+
+def call_at_random(arena: Arena, count: int) -> None:
+    """Make random calls on one address space after another."""
+    for seed in range(count // 500):
+        drawing = Drawing(seed, "all", arena)
+        for _ in range(500):
+            drawing.call()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [Odd.ODD_4, Odd.ODD_5, Odd.ODD_6, Odd.HALF_SPLIT, Odd.FORK_SHARES],
+    ids=lambda odd: odd.name,
+)
+def test_random_calls_meet_the_fault_too(odd: Odd) -> None:
+    """Nobody need know what to look for. (Without a fault: tests/mm/kernels/test_random.py.)"""
+    arena = Arena(256 << 20)
+    arena.words[FAULT] = odd
+    with pytest.raises(Broken):
+        call_at_random(arena, 10_000)
