@@ -207,8 +207,9 @@ def dealt(weights: Mapping[int, float], places: int) -> list[int]:
     counts = {word: max(1, int(places * weight / total)) for word, weight in wanted.items()}
     while (missing := places - sum(counts.values())) != 0:
         step = 1 if missing > 0 else -1
-        most = max(counts, key=lambda word: step * (places * wanted[word] / total - counts[word]))
-        counts[most] += step
+        short = {word: step * (places * wanted[word] / total - n) for word, n in counts.items()}
+        able = [word for word, n in counts.items() if n + step > 0]
+        counts[max(able, key=lambda word: short[word])] += step
     return [word for word, count in counts.items() for _ in range(count)]
 
 

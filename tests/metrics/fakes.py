@@ -17,6 +17,7 @@ from stressd.evidence import (
     LockSample,
     OpSample,
     Sample,
+    SpacesSample,
     TreeSample,
     WorkerSample,
 )
@@ -112,6 +113,23 @@ def lock_sample(second: int) -> LockSample:
     )
 
 
+def spaces_sample(second: int) -> SpacesSample:
+    """Return address spaces that are validated around each of a thousand calls a second."""
+    return SpacesSample(
+        alive=5,
+        at_most=8,
+        vmas=900 + second,
+        mapped_bytes=1 << 32,
+        locked_bytes=1 << 24,
+        calls=1_000 * second,
+        validations=2_000 * second,
+        comparisons=300 * second,
+        splits=200 * second,
+        merges=tuple(case * second for case in range(1, 9)),
+        grown=second,
+    )
+
+
 def fake_sample(second: int) -> Sample:
     """Return the state of the run `second` seconds after its workers started."""
     now = STARTED + second
@@ -130,6 +148,7 @@ def fake_sample(second: int) -> Sample:
         workers=workers,
         judged=tuple(JudgedSample(oracle, grades) for oracle in ORACLES),
         locks=(lock_sample(second),),
+        spaces=spaces_sample(second),
     )
 
 

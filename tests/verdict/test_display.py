@@ -18,7 +18,7 @@ from stressd.evidence import Compiled
 from stressd.oracles import ORACLES
 from stressd.outcome import Outcome, brief
 from stressd.verdict import Cause, Ending, Evidence, exit_code, judge
-from tests.verdict.evidence import HEALTHY, evidence, finding, sample
+from tests.verdict.evidence import HEALTHY, SPACES, evidence, finding, sample
 
 TITLE = "stressd 0.1.0 · small.yaml · seed 1"
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -129,6 +129,28 @@ def test_the_summary_fits_and_says_everything(width: int) -> None:
     assert max(map(len, shown.splitlines())) <= width
     for part in ("VALID", "exit code 0", "load", "values 100 ok", "reclaimed", "runs/2026"):
         assert part in shown
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_address_spaces_have_lines_of_their_own(width: int) -> None:
+    """In the summary, in the live display and in plain lines; nowhere in a run without any."""
+    facts = evidence(sample=sample(spaces=SPACES))
+    live, closing, piped = console(width), console(width), console(width)
+    now = replace(sample(spaces=SPACES), monotonic_ns=2_000_000_000)
+    live.print(picture(frame(sample=now), width))
+    print_closing(closing, outcome(facts))
+    screen = Plain(piped)
+    screen.update(frame())
+    screen.update(frame(sample=now, elapsed_s=19.0))
+    shown = " ".join(text(live).split())
+    assert "spaces 3/4 mappings 250 validated 2.00k" in shown
+    assert "spaces   3 of 4 address spaces, 250 mappings" in text(closing)
+    assert "checked  address spaces 2,000 times in 1,000 calls" in text(closing)
+    assert "merges in 8 of 8 cases" in " ".join(text(closing).split())
+    assert "spaces 3 mappings 250 validated 2.00k" in text(piped)
+    assert max(map(len, text(closing).splitlines())) <= width
+    print_closing(without := console(width), outcome())
+    assert "spaces" not in text(without)
 
 
 @pytest.mark.parametrize(

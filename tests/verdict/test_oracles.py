@@ -6,10 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from stressd.evidence import OpSample
 from stressd.oracles import ORACLES
 from stressd.verdict import Cause, Ending, Evidence, Verdict, judge
 from tests.session.fakes import fake_arena, fake_op
-from tests.verdict.evidence import ARENA, HEALTHY, TREE, evidence, finding, judged, sample
+from tests.verdict.evidence import (
+    ARENA,
+    HEALTHY,
+    SPACES,
+    TREE,
+    evidence,
+    finding,
+    judged,
+    sample,
+)
 
 VALID, UNKNOWN, INVALID = Verdict.VALID, Verdict.UNKNOWN, Verdict.INVALID
 
@@ -30,6 +40,11 @@ def test_every_oracle_answers_under_its_own_name() -> None:
 def ended(cause: Cause) -> Ending:
     """Return an ending."""
     return Ending(cause, "it ended")
+
+
+def counted(op: str, **outcomes: int) -> OpSample:
+    """Return an operation that ended so often in each way."""
+    return replace(fake_op("change", op, 0), outcomes=outcomes)
 
 
 NO_HITS = replace(fake_op("read", "load", 100), outcomes={"ok": 0, "miss": 100})
@@ -95,6 +110,21 @@ DAMAGED = {
         "vacuity",
         UNKNOWN,
     ),
+    "structures that differ": (
+        evidence(findings=(finding("address-spaces"),), sample=sample(spaces=SPACES)),
+        "address-spaces",
+        INVALID,
+    ),
+    "address spaces that nobody compared": (
+        evidence(sample=sample(spaces=replace(SPACES, validations=0))),
+        "address-spaces",
+        UNKNOWN,
+    ),
+    "address spaces that nobody should compare": (
+        evidence(sample=sample(spaces=replace(SPACES, validations=0, validation="off"))),
+        "address-spaces",
+        VALID,
+    ),
     "a stall": (evidence(ending=ended(Cause.STALLED)), "stall", UNKNOWN),
     "a full arena": (evidence(ending=ended(Cause.ARENA_FULL)), "completion", UNKNOWN),
     "a second signal": (evidence(ending=ended(Cause.ABORTED)), "completion", UNKNOWN),
@@ -138,6 +168,25 @@ def test_one_damaged_fact(facts: Evidence, oracle: str, expected: Verdict) -> No
         ),
         (evidence(sample=sample(tree=replace(TREE, restructures={"split": 1}))), "no merge"),
         (evidence(sample=sample(tree=replace(TREE, restructures={"merge": 1}))), "no split"),
+        (
+            evidence(sample=sample(spaces=replace(SPACES, merges=(1, 0, 1, 1, 0, 1, 1, 1)))),
+            "merging was not seen in case 2, 5",
+        ),
+        (evidence(sample=sample(spaces=replace(SPACES, splits=0))), "no mapping was seen"),
+        (
+            evidence(
+                sample=sample(ops=(counted("fork", ok=9), counted("mmap", miss=9)), spaces=SPACES),
+                mixes={"change": ("fork", "mmap")},
+            ),
+            "no fork was seen to be refused",
+        ),
+        (
+            evidence(
+                sample=sample(ops=(counted("fork", ok=9), counted("mmap", miss=9)), spaces=SPACES),
+                mixes={"change": ("fork", "mmap")},
+            ),
+            "no mmap was seen to succeed",
+        ),
         (evidence(sample=sample(arena=replace(ARENA, retired_total=0))), "no node was retired"),
         (evidence(sample=sample(arena=replace(ARENA, freed_total=0))), "no node was reclaimed"),
     ],
@@ -160,6 +209,18 @@ def test_a_workload_without_writers_needs_no_restructures() -> None:
         ),
     )
     assert ORACLES["vacuity"](facts).notes == ("nothing was written: readers met no change",)
+
+
+def test_address_spaces_that_were_compared_are_said_to_be() -> None:
+    """How often, in how many calls; off is a note, and a run without any has nothing to say."""
+    said = ORACLES["address-spaces"](evidence(sample=sample(spaces=SPACES))).message
+    assert "2,000 times in 1,000 calls" in said
+    assert "300 gap searches" in said
+    off = ORACLES["address-spaces"](
+        evidence(sample=sample(spaces=replace(SPACES, validation="off")))
+    )
+    assert off.notes == ("address spaces were not validated: source.validation is off",)
+    assert ORACLES["address-spaces"](HEALTHY).message == ""
 
 
 def test_two_workloads_are_asked_one_by_one() -> None:
