@@ -8,6 +8,7 @@ MOVE_STACK and MMAP there, unpinned, and then EXIT of the old one, as the kernel
 import numpy as np
 
 from stressd_kernels.asking import STATUS_NOT_FOUND
+from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import ENDS, MISS
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
 from stressd_kernels.layout import U0
@@ -64,7 +65,9 @@ def run(base, tree, slot, a, b, c, d, e):
     """Begin a new program; answers OK, MISS, CONFLICT, or what ends the slice. Unpinned."""
     words = words_at(base)
     old = space_ask(words, slot, DRAW_SPACE)
+    begun = timer_begin(words, slot)
     status, seat = seat_take(words, slot)
+    timer_end(words, slot, begun)
     if status == STATUS_NOT_FOUND:
         return MISS
     if status != STATUS_OK:

@@ -8,6 +8,7 @@ tree go on with what they hold: nothing is freed before they have left.
 import numpy as np
 
 from stressd_kernels.asking import STATUS_NOT_FOUND
+from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import ENDS, MISS
 from stressd_kernels.door import entry, kernel, load_relaxed, words_at
 from stressd_kernels.lock import OK as STATUS_OK
@@ -44,7 +45,9 @@ def run(base, tree, slot, a, b, c, d, e):
     """End an address space; answers OK, MISS, CONFLICT, or what ends the slice. Unpinned."""
     words = words_at(base)
     mm = space_ask(words, slot, DRAW_SPACE)
+    begun = timer_begin(words, slot)
     status = seat_leaves(words, slot, load_relaxed(words, slot + LEAST))
+    timer_end(words, slot, begun)
     if status == STATUS_NOT_FOUND:
         return MISS
     if status != STATUS_OK:

@@ -9,6 +9,7 @@ for what is not inherited.
 import numpy as np
 
 from stressd_kernels.asking import STATUS_NOT_FOUND
+from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import ENDS, MISS
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
 from stressd_kernels.layout import U0
@@ -48,7 +49,9 @@ def run(base, tree, slot, a, b, c, d, e):
     """Fork an address space; answers OK, MISS, CONFLICT, or what ends the slice. Unpinned."""
     words = words_at(base)
     mm = space_ask(words, slot, DRAW_SPACE)
+    begun = timer_begin(words, slot)
     status, seat = seat_take(words, slot)
+    timer_end(words, slot, begun)
     if status == STATUS_NOT_FOUND:
         return MISS
     if status != STATUS_OK:
