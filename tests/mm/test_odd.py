@@ -131,6 +131,21 @@ def test_odd_9_an_empty_address_space_that_ends(odd: Odd | None) -> None:
     assert kinds == ([EVENT_SZERO] if odd else [EVENT_SZERO, EVENT_EXIT])
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_odd_8_a_stack_that_grows_waits_for_no_memory_under_the_lock(stage: str) -> None:
+    """All that its store can need is there before the lock is taken, or it does not begin."""
+    space = spaced(stage)
+    stack = BASE + 1024 * PAGES
+    space.place(stack, stack + 8 * PAGES, 3 | int(VM_GROWSDOWN), pgoff=stack // PAGES)
+    before = space.maps()
+    with space.arena.failing(), pytest.raises(MemoryError):
+        space.fault(stack - PAGES, write=True)
+    assert space.maps() == before
+    assert space.fault(stack - PAGES, write=True)
+    assert space.maps()[-1].start == stack - PAGES
+    space.validate()
+
+
 def search(space: AddressSpace, window: tuple[int, int], *align: int, topdown: bool) -> int:
     """Find a page in a window, where `align` (mask, offset) wants it."""
     return space._call(Call.SEARCH, PAGES, *window, *align, offset=int(topdown))

@@ -28,7 +28,8 @@ be switched on, one at a time, by the arena's FAULT word, to see that validation
 
 ODD_8 cannot be had here: nothing is allocated under a lock. A call reserves its nodes before it
 takes the lock, so no store inside it waits for memory; in the checking build an assertion counts
-every store that takes more than was reserved. There is no page table lock either.
+every store that takes more than was reserved. There is no page table lock either. (tests/mm/
+test_odd.py lets a stack grow while there are no nodes: it does not begin to.)
 
 ODD_5 in the words of the original: gap = (first + mask) & ~mask, minus offset & mask, where
 `first` begins the length + mask bytes that were found. Right is: down from the gap's end by
