@@ -268,6 +268,8 @@ def test_mlock_counts_once_what_is_locked_already() -> None:
     mlock(mm, at(2), PAGE, on_fault=True)
     fails("ENOMEM", lambda: mlock(mm, at(1), 4 * PAGE))
     fails("ENOMEM", lambda: mlock(mm, at(5), PAGE))
+    fails("ENOMEM", lambda: mlock(mm, at(1), (1 << 64) - at(1)))
+    mm.limits = Limits()
     fails("EINVAL", lambda: mlock(mm, at(1), (1 << 64) - at(1)))
     munlock(mm, at(0), 8 * PAGE)
     assert shape(mm) == [(0, 8)]

@@ -24,6 +24,7 @@ from stressd_kernels.mm.walk import flags_modify, part_at
 from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,
+    PAGE_MASK,
     PAGE_SHIFT,
     VM_ACCESS,
     VM_HUGETLB,
@@ -56,8 +57,8 @@ def lock_part(words, mm, slot, vma, span, flags):
 
 @kernel
 def lock_range(words, mm, slot, start, end, flags):
-    """Set the lock flags of every VMA in a range without holes."""
-    status = OK
+    """Set the lock flags of every VMA in a range without holes; EINVAL if it wraps."""
+    status = OK if start <= end else EINVAL
     while status == OK and start < end:
         vma, first, stop = part_at(words, mm, slot, start, end)
         if vma == NO_RECORD or first > start:
@@ -79,13 +80,14 @@ def locked_bytes(words, mm, slot, start, end):
 
 
 @kernel
-def exceeds_limit(words, mm, slot, start, end):
-    """Say whether locking a range would be more than RLIMIT_MEMLOCK."""
+def exceeds_limit(words, mm, slot, start, size):
+    """Say whether locking `size` bytes from `start`, maybe too many, exceeds RLIMIT_MEMLOCK."""
     most, locked = words[mm + MM_LOCKED_MAX], words[mm + MM_LOCKED] << PAGE_SHIFT
-    if most == UMAX or (locked <= most and end - start <= most - locked):
+    if most == UMAX or (locked <= most and size <= most - locked):
         return False
+    end = start + size if size <= UMAX - start else UMAX
     locked -= locked_bytes(words, mm, slot, start, end)
-    return locked > most or end - start > most - locked
+    return locked > most or size > most - locked
 
 
 @kernel
@@ -107,18 +109,16 @@ def touch_locked(words, mm, slot, start, end):
 def mlock(base, mm, slot, a, b, c, d, e):
     """MLOCK: lock b bytes from address a; c: 1 on a fault."""
     words = words_at(base)
-    start, end = page_down(a), page_up(a + b)
-    if end < start:
-        return EINVAL
+    start, size = page_down(a), page_up(b + (a & PAGE_MASK))
     status = mm_begin(words, mm, slot)
     if status != OK:
         return status
-    if exceeds_limit(words, mm, slot, start, end):
+    if exceeds_limit(words, mm, slot, start, size):
         return mm_end(words, mm, slot, ENOMEM)
     flags = VM_LOCKED if c == U0 else VM_LOCKED_MASK
-    status = lock_range(words, mm, slot, start, end, flags)
+    status = lock_range(words, mm, slot, start, start + size, flags)
     if status == OK and c == U0:
-        status = touch_locked(words, mm, slot, start, end)
+        status = touch_locked(words, mm, slot, start, start + size)
     return mm_end(words, mm, slot, status)
 
 
@@ -126,13 +126,11 @@ def mlock(base, mm, slot, a, b, c, d, e):
 def munlock(base, mm, slot, a, b, c, d, e):
     """MUNLOCK: unlock b bytes from address a."""
     words = words_at(base)
-    start, end = page_down(a), page_up(a + b)
-    if end < start:
-        return EINVAL
+    start, size = page_down(a), page_up(b + (a & PAGE_MASK))
     status = mm_begin(words, mm, slot)
     if status != OK:
         return status
-    return mm_end(words, mm, slot, lock_range(words, mm, slot, start, end, VM_NONE))
+    return mm_end(words, mm, slot, lock_range(words, mm, slot, start, start + size, VM_NONE))
 
 
 @kernel

@@ -91,7 +91,7 @@ class Wild(Drawing):
             vma = self.dice.choice(growing)
             far = self.dice.choice((0, 1, 2, GUARD - 1, GUARD, GUARD + 1, 300)) * PAGE
             up = vma.flags & Vm.GROWSUP
-            self.pair.touch(vma.end + far if up else vma.start - PAGE - far, write=True)
+            self.pair.touch(vma.end + far if up else max(0, vma.start - PAGE - far), write=True)
 
     def limit(self) -> None:
         """Have other limits from now on, at times none."""

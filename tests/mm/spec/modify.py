@@ -226,16 +226,17 @@ def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False
     the first hole with ENOMEM. Memory that cannot be accessed is locked, but ENOMEM is returned
     all the same.
     """
-    end = page_up(address + length)
-    start = page_down(address)
+    start, size = _whole_pages(address, length)
     locked = [vma for vma in mm.vmas if vma.flags & LOCKED_MASK]
-    outside = sum(v.end - v.start - max(0, min(end, v.end) - max(start, v.start)) for v in locked)
-    if outside + end - start > mm.limits.locked:
+    outside = sum(
+        v.end - v.start - max(0, min(start + size, v.end) - max(start, v.start)) for v in locked
+    )
+    if mm.limits.locked != INFINITY and outside + size > mm.limits.locked:
         raise Failed("ENOMEM")
     flags = LOCKED_MASK if on_fault else Vm.LOCKED
-    _set_locked(mm, start, end, flags)
+    _set_locked(mm, start, size, flags)
     for vma in mm.vmas if not on_fault else ():
-        if vma.start < end and start < vma.end and not vma.flags & (Vm.IO | Vm.PFNMAP):
+        if vma.start < start + size and start < vma.end and not vma.flags & (Vm.IO | Vm.PFNMAP):
             if not vma.accessible:
                 raise Failed("ENOMEM")
             populate(mm, vma.start, vma.end)
@@ -243,12 +244,18 @@ def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False
 
 def munlock(mm: AddressSpace, address: int, length: int) -> None:
     """Unlock a range; stops at the first hole with ENOMEM."""
-    _set_locked(mm, page_down(address), page_up(address + length), Vm.NONE)
+    _set_locked(mm, *_whole_pages(address, length), Vm.NONE)
 
 
-def _set_locked(mm: AddressSpace, start: int, end: int, flags: Vm) -> None:
+def _whole_pages(address: int, length: int) -> tuple[int, int]:
+    """Return start and size of a range rounded outwards to pages."""
+    return page_down(address), page_up(length + address % PAGE)
+
+
+def _set_locked(mm: AddressSpace, start: int, size: int, flags: Vm) -> None:
     """Set the lock flags of every VMA in a range without holes; EINVAL if it wraps."""
-    if end < start:
+    end = start + size
+    if end > INFINITY:
         raise Failed("EINVAL")
     while start < end:
         vma = vma_lookup(mm, start)
