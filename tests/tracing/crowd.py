@@ -21,6 +21,9 @@ LOWEST = 16
 STACK_END = 0x7FFD_0000_0000
 MMAP_BASE = 0x7F00_0000_0000
 MAP_FLAGS = 0x22  # private, anonymous
+MAP_FIXED = 0x10
+MAP_GROWSDOWN = 0x100
+MREMAP_FLAGS = (0, 1, 5)  # MAYMOVE, DONTUNMAP
 SPACES_MAX = 12
 PLAIN = int(VM_READ | VM_WRITE | VM_MAY_ACCESS)
 
@@ -128,7 +131,14 @@ def _place(chance: random.Random, mm: AddressSpace) -> None:
 def _mmap(chance: random.Random, mm: AddressSpace) -> None:
     start, length = _range(chance)
     fixed = chance.random() < 0.3
-    mm.mmap(start if fixed else 0, length, chance.choice((1, 3)), MAP_FLAGS | 0x10 * fixed)
+    flags = MAP_FLAGS | MAP_FIXED * fixed | MAP_GROWSDOWN * (chance.random() < 0.1)
+    mm.mmap(start if fixed else 0, length, chance.choice((1, 3)), flags)
+
+
+def _shm(chance: random.Random, mm: AddressSpace) -> None:
+    start = mm.shmat(chance.choice((1, 7)) * PAGE, 0, 0)
+    if chance.random() < 0.5:
+        mm.shmdt(start)
 
 
 def _near(chance: random.Random, mm: AddressSpace) -> tuple[int, int]:
@@ -142,7 +152,8 @@ def _near(chance: random.Random, mm: AddressSpace) -> tuple[int, int]:
 
 def _mremap(chance: random.Random, mm: AddressSpace) -> None:
     start, length = _near(chance, mm)
-    mm.mremap(start, length, chance.choice((1, 3, 50)) * PAGE, 1)
+    flags = chance.choice(MREMAP_FLAGS)
+    mm.mremap(start, length, length if flags == 5 else chance.choice((1, 3, 50)) * PAGE, flags)
 
 
 def _mprotect(chance: random.Random, mm: AddressSpace) -> None:
@@ -163,5 +174,6 @@ STEPS: dict[Call, tuple[Step, float]] = {
     Call.MUNLOCK: (lambda chance, mm: mm.munlock(*_near(chance, mm)), 3),
     Call.FAULT: (lambda chance, mm: mm.fault(_near(chance, mm)[0], write=True), 8),
     Call.MREMAP: (_mremap, 6),
+    Call.SHMAT: (_shm, 2),
     Call.BRK: (lambda chance, mm: mm.brk(chance.randrange(PAGES) * PAGE), 4),
 }

@@ -65,7 +65,7 @@ def test_a_trace_holds_what_many_threads_do(tmp_path: Path, stage: str) -> None:
     assert len(maps.ended) == crowd.ended > 0
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("threads", [1, 2, 4])
 def test_a_trace_replays(tmp_path: Path, threads: int) -> None:
     """`stressd replay` finds nothing wrong, and every gap search has the same answer."""
     path = tmp_path / "t.trace"
@@ -74,7 +74,7 @@ def test_a_trace_replays(tmp_path: Path, threads: int) -> None:
     run(Request([str(path)], as_json=True, validate=100), written.append)
     (report,) = map(json.loads, written)
     assert report["verdict"] == "VALID", report["findings"]
-    assert report["gap_searches"]["agreed"] == report["gap_searches"]["asked"]
+    assert report["gap_searches"]["agreed"] == report["gap_searches"]["asked"] > 0
 
 
 def test_a_fork_of_as_many_mappings_as_there_may_be_loses_nothing(tmp_path: Path) -> None:
