@@ -4,7 +4,7 @@ Below a mapping that grows down (a stack) the kernel leaves 256 pages free: a se
 end inside them tries again further away. A recording names mappings by pointer and never says
 which grow, so that has to be concluded:
 
-    told      The log says so. CERTAIN
+    told      The log says so: CERTAIN, or not at all
     exec      The first change of a new address space stores one page, and the second stores the
               same mapping further down to the same end: the stack of a new program. CERTAIN
     fork      A process fills the tree of its child. A store with the very range of a growing
@@ -106,9 +106,12 @@ class Guards:
         self._ranges[value] = (first, last)
         self._returned = range(0)
 
-    def told(self, value: int, first: int, last: int) -> None:
-        """Take note that `value`, which has just been stored, grows down: the log says so."""
-        self._growers[value] = Grower(first, last, Growth.CERTAIN)
+    def told(self, value: int, first: int, last: int, grows: bool) -> None:
+        """Take note of what the log says of `value`, which has just been stored."""
+        if grows:
+            self._growers[value] = Grower(first, last, Growth.CERTAIN)
+        else:
+            self._growers.pop(value, None)
 
     def _grown(
         self, value: int, first: int, before: tuple[int, int], tree: RangeTree

@@ -31,12 +31,13 @@ from stressd.traces.textfile import TraceError
 from stressd.tracing.file import TraceFile
 from stressd.tracing.tracer import Tracer
 from stressd_kernels.layout import TREES_MAX
-from stressd_kernels.mm.growing import ROW_EXEC, ROW_FILLING, ROW_GROWS
+from stressd_kernels.mm.growing import ROW_EXEC, ROW_FILLING, ROW_GROWS, ROW_PLAIN
 
 BATCH = 1 << 12  # rows: few enough to be in the processor's cache still when they are played
 KNOWN_MAX = 1 << 16  # pairs of space and process; beyond, all are found out anew
 NAMELESS = 0  # the identity of a mapping whose pointer was not shown
-EXEC, FILLING, GROWS = int(ROW_EXEC), int(ROW_FILLING), int(ROW_GROWS)
+EXEC, FILLING = int(ROW_EXEC), int(ROW_FILLING)
+TOLD = {None: 0, True: int(ROW_GROWS), False: int(ROW_PLAIN)}  # by Store.grows
 STORE, ERASE = int(Kind.STORE), int(Kind.ERASE)
 ROWS = (Store, Erase, Search)
 
@@ -309,7 +310,7 @@ def _row(event: Store | Erase | Search, place: Place) -> Row:
     """Return an event as a row; a search is not hopeless."""
     if isinstance(event, Store):
         identity = NAMELESS if event.vma == HIDDEN else event.vma
-        bits = place[1] | GROWS if event.grows else place[1]
+        bits = place[1] | TOLD[event.grows]
         return STORE, place[0], event.first, event.last, identity, bits, 0, 0
     if isinstance(event, Erase):
         return ERASE, place[0], event.first, event.last, 0, 0, 0, 0

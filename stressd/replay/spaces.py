@@ -52,8 +52,8 @@ class AddressSpaces:
         known = space.guards.begins_as_exec
         filling = event.pid == space.maker
         space.guards.stored(value, event.first, event.last, space.tree, filling)
-        if event.grows:
-            space.guards.told(value, event.first, event.last)
+        if event.grows is not None:
+            space.guards.told(value, event.first, event.last, event.grows)
         if space.guards.begins_as_exec and not known:
             self._residents.executed(space)
         space.tree.store(event.first, event.last, value)

@@ -32,7 +32,7 @@ class Store(NamedTuple):
     last: int
     pid: int | None
     line: int
-    grows: bool = False  # the log says that it grows down; False: it does not say
+    grows: bool | None = None  # whether it grows down; None: the log does not say
 
 
 class Erase(NamedTuple):

@@ -16,7 +16,8 @@ and anything else, and the prefix is only asked for the process, as far as it te
 are unsigned 64-bit and `last` belongs to the range. A DESTROY may be followed by a blank line.
 
 No kernel says whether a mapping grows down, as stacks do. Traces that stressd writes say it in a
-comment on the line before a store of such a one: "# (pointer) grows down".
+comment on the line before a store of such a one, "# (pointer) grows down", and that they do so at
+their beginning: ANNOUNCES.
 
 Lines of other events are passed over. Three kinds of line are remembered in `problems`:
     unread    it announces an event and does not parse. The tree is not known from there on, so
@@ -64,6 +65,7 @@ ANNOUNCED = re.compile(
 )
 LOST = re.compile(rb"\bLOST ([0-9]{1,19}) (?:EVENTS|events)")
 OVERWRITTEN = re.compile(rb"# entries-in-buffer/entries-written: ([0-9]{1,19})/([0-9]{1,19})")
+ANNOUNCES = b"# mappings that grow down are announced"
 GROWS = re.compile(rb"# \((" + POINTER + rb")\) grows down\s*\Z")
 FTRACE = re.compile(
     rb".*-([0-9]{1,10})(?:\s+\(\s*(?:([0-9]{1,10})|-+)\s*\))?(?:\s+\[[0-9]+\].*)?\s*\Z", re.DOTALL
@@ -107,6 +109,7 @@ class MtModLog:
         self._source = source
         self._pids: dict[bytes, int | None] = {}
         self._growing: int | None = None  # named on the line before
+        self._announces = False
 
     def __iter__(self) -> Iterator[Event]:
         """Yield every event; a text without a single one is not a recording."""
@@ -136,9 +139,10 @@ class MtModLog:
             return self._failed(line, at, number)
         if vma is None:
             return Erase(mm, first, last, pid, number)
-        if self._growing is not None:
+        if self._announces or self._growing is not None:
             growing, self._growing = self._growing, None
-            return Store(mm, _pointer(vma), first, last, pid, number, _pointer(vma) == growing)
+            grows = _pointer(vma) == growing or (False if self._announces else None)
+            return Store(mm, _pointer(vma), first, last, pid, number, grows)
         return Store(mm, _pointer(vma), first, last, pid, number)
 
     def _destroy(self, line: bytes, at: int, number: int) -> Event | None:
@@ -165,6 +169,7 @@ class MtModLog:
             return Lost(missing, number) if missing > 0 else None
         if line.startswith(b"# (") and (match := GROWS.match(line)):
             self._growing = _pointer(match[1])
+        self._announces = self._announces or line == ANNOUNCES
         return None
 
     def _search(self, match: re.Match[bytes], pid: int | None, number: int) -> Event | None:

@@ -40,6 +40,7 @@ from stressd_kernels.mm.trace import (
 HEAD = (
     f"# tracer: stressd {__version__}\n"
     "#\n"
+    "# mappings that grow down are announced\n"
     "#            comm-tid     (tgid)   [cpu] flags      time: event\n"
 )
 PREFIX = "         stressd-%-7d (%7d) [%03d] ..... %5d.%06d: "

@@ -10,6 +10,7 @@ import pytest
 
 from stressd.traces import open_recording
 from stressd.traces.events import Destroy, Erase, Event, Search, Store
+from stressd.tracing.lines import HEAD as HEAD_LINES
 from stressd.tracing.lines import lines_of
 from stressd.tracing.order import (
     ACTOR,
@@ -122,8 +123,16 @@ def test_a_store_of_what_grows_down_is_announced(tmp_path: Path) -> None:
     store = Store(TREE, 0xABC, 4096, 8191, 12, 2, True)
     assert read(recording(tmp_path, comment, line, line)) == [
         store,
-        store._replace(line=3, grows=False),
+        store._replace(line=3, grows=None),
     ]
+
+
+def test_a_trace_says_that_it_announces_what_grows(tmp_path: Path) -> None:
+    """From there on a store without an announcement is of a mapping that does not grow down."""
+    line = line_of(EVENT_STORE, vma=0xABC, start=4096, last=8191).rstrip()
+    path = recording(tmp_path, *HEAD_LINES.splitlines(), line, "# (abc) grows down", line, line)
+    stores = read(path)
+    assert [one.grows for one in stores if isinstance(one, Store)] == [False, True, False]
 
 
 def test_a_comment_about_another_mapping_says_nothing(tmp_path: Path) -> None:

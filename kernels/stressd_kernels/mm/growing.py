@@ -7,7 +7,7 @@ ends. What is known is kept in the flags of the records, where the search looks 
     MAYBE_GROWS    it may: it once reached further down without a search, or was part of such a one
     NEVER_GROWS    it seemed to, and a search has shown that it does not
 
-    told      The recording says so: it is one of ours. Certain; the row says so
+    told      The recording says whether, if it is one of ours; so does the row. Certain, or not
     exec      The stack of a new program. Certain; the row says so
     fork      A process fills the address space of its child: a store with the very range of a
               growing mapping of its own is that one's copy, and as certain
@@ -62,6 +62,7 @@ NOWHERE = UMAX
 # How a store is to be taken: bits of the word ROW_MASK of its row.
 ROW_EXEC = np.uint64(1)  # the stack of a new program
 ROW_GROWS = np.uint64(4)  # the recording says that it grows
+ROW_PLAIN = np.uint64(8)  # the recording says that it does not
 ROW_FILLING = np.uint64(2)  # by the process that made the space: it may copy a mapping of its own
 
 # What is known of a space beside its VMAs: a block of SPACE_WORDS.
@@ -91,6 +92,8 @@ def growth_of(words, slot, space, row):
     space, row  word indexes of a block of SPACE_WORDS and of a row of sources/recording.py
     """
     how = load_relaxed(words, row + ROW_MASK)
+    if how & ROW_PLAIN != U0:
+        return U0
     if how & (ROW_EXEC | ROW_GROWS) != U0:
         return VM_GROWSDOWN
     mm = np.int64(load_relaxed(words, space + SPACE_MM))
