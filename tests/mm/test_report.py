@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from stressd_kernels import AddressSpace
-from stressd_kernels.layout import FAULT, LEAF_WORDS, POOL
+from stressd_kernels.layout import FAULT, LEAF_WORDS, POOL, TREE_ROOT
+from stressd_kernels.maple.node import SLOT_FIRST
 from stressd_kernels.mm.finding import Finding
-from stressd_kernels.mm.layout import MM_DETAILS, MM_FINDING, MM_LIST_FIRST, MM_RB_ROOT
+from stressd_kernels.mm.layout import MM_DETAILS, MM_FINDING, MM_LIST_FIRST, MM_RB_ROOT, MM_TREE
 from stressd_kernels.mm.odd import Odd
 from stressd_kernels.mm.report import HEADLINES, LINES, SAID
 from stressd_kernels.records import LIST_NEXT, RB_LEFT, RB_RIGHT
+from stressd_kernels.refs import NODE_MASK
 from stressd_kernels.spaces import Settings
 from tests.mm.test_validate import BASE, SIZE, STEP, built, finding, records, store_hole
 
@@ -127,6 +129,19 @@ def test_damaged_structures_can_be_dumped() -> None:
     assert f"{12345:#x} (no record)" in text
     mm.words[mm.mm + MM_LIST_FIRST] = POOL - LEAF_WORDS
     assert "\nlist:\nrb-tree:\n" in mm.report()
+
+
+@pytest.mark.parametrize("reference", [(1 << 63) | (1 << 39), (1 << 63) | 16, 5, NOWHERE])
+def test_a_maple_tree_that_leads_nowhere_can_be_dumped(reference: int) -> None:
+    """Its root, or what a node of it refers to, is anything."""
+    mm = built()
+    tree = int(mm.words[mm.mm + MM_TREE])
+    root = int(mm.words[tree + TREE_ROOT])
+    mm.words[(root & int(NODE_MASK)) + SLOT_FIRST] = np.uint64(reference)
+    assert found(mm, Finding.COUNT, 1, 2)[-1]
+    mm.words[tree + TREE_ROOT] = np.uint64(reference)
+    assert "list:" in found(mm, Finding.COUNT, 1, 2)
+    mm.words[tree + TREE_ROOT] = np.uint64(root)
 
 
 def test_a_large_dump_shows_what_is_around() -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from stressd_kernels.layout import FAULT, HEADER_POOL_END, LEAF_WORDS, POOL
@@ -75,6 +76,7 @@ Details = list[int]
 
 LINES = 200  # of each dump
 VMAS_MAX = 1 << 20  # where a walk ends that should have ended by itself
+DUMP_MAX = 1 << 20  # and a dump of the maple tree, in lines
 DEPTH_MAX = 64  # levels of an rb-tree, with room
 NOWHERE = (1 << 64) - 1
 RANGE = re.compile(r"\[0x([0-9a-f]+), ")
@@ -165,9 +167,17 @@ def list_records(words: Words, mm: int) -> Iterator[int]:
         record = int(words[record + LIST_NEXT])
 
 
+def tree_lines(words: Words, mm: int) -> Iterator[str]:
+    """Yield the dump of the maple tree, as far as its references lead to nodes."""
+    try:
+        yield from islice(dump_lines(words, int(words[mm + MM_TREE])), DUMP_MAX)
+    except IndexError:
+        yield "  a reference leads out of the arena"
+
+
 def tree_records(words: Words, mm: int) -> Iterator[int]:
     """Yield what the entries of the maple tree name, ascending."""
-    for line in dump_lines(words, int(words[mm + MM_TREE])):
+    for line in tree_lines(words, mm):
         value = line.rpartition(" ")[2]
         if value.isdecimal():
             yield int(value) & int(NODE_MASK)
@@ -367,7 +377,7 @@ def _summary(words: Words, mm: int) -> str:
 def _dumps(words: Words, mm: int) -> Iterator[tuple[str, Iterator[str]]]:
     """Yield the name and the lines of each structure."""
     stage = int(words[mm + MM_STAGE])
-    yield "maple tree", dump_lines(words, int(words[mm + MM_TREE]))
+    yield "maple tree", tree_lines(words, mm)
     if stage & STAGE_LIST:
         yield "list", _list_lines(words, mm)
     if stage & STAGE_RBTREE:
