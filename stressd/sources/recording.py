@@ -161,7 +161,7 @@ def _deal(files: int, players: int) -> list[list[int]]:
 
 def _label(name: str) -> str:
     """Return the name of a recording for labels: the file's, without its endings."""
-    return Path(name).name.removesuffix(".gz").removesuffix(".trace")
+    return Path(name).name.removesuffix(".gz").removesuffix(".trace").removesuffix(".strace")
 
 
 def _table(program: Program, for_spaces: bool) -> Words:

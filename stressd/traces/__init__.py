@@ -31,9 +31,18 @@ class Format:
     calls: Callable[[TextFile], CallLog] | None = None  # None: it holds no system calls
 
 
+def _events_of_calls(source: TextFile) -> EventLog:
+    """Read a log of system calls as the changes that they make."""
+    from stressd.replay.strace.events import CallEvents  # it brings the compiler with it
+
+    return CallEvents(strace.StraceLog(source))
+
+
 FORMATS = (
     Format("maps", "a list of mappings", maps.looks_like),
-    Format(strace.NAME, "a log of system calls", strace.looks_like, calls=strace.StraceLog),
+    Format(
+        strace.NAME, "a log of system calls", strace.looks_like, _events_of_calls, strace.StraceLog
+    ),
     Format(mtmod.NAME, "a log of tree changes", mtmod.looks_like, mtmod.MtModLog),
 )
 # The calls that a log must hold to be followed: strace -f -tt -y -e trace=?mmap,?munmap,...

@@ -77,12 +77,13 @@ def test_a_text_without_calls_is_not_a_log(tmp_path: Path) -> None:
 
 
 def test_other_files_are_told_apart(tmp_path: Path) -> None:
-    """A log of calls is no recording of a tree, and a list of mappings neither."""
+    """A log of calls holds events, too; a list of mappings neither."""
     log = recording(tmp_path, "strace: Process 5 attached", f"5 {GOOD}", name="a")
     assert isinstance(open_calls(log), StraceLog)
-    with pytest.raises(TraceError, match="not a recording: this is a log of system calls"):
-        open_recording(log)
+    assert open_recording(log).format == "strace"
     maps = recording(tmp_path, "1000-2000 rw-p 00000000 00:00 0", name="b")
+    with pytest.raises(TraceError, match="not a recording: this is a list of mappings"):
+        open_recording(maps)
     with pytest.raises(TraceError, match="not a log of system calls: this is a list of mappings"):
         open_calls(maps)
 

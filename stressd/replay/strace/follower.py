@@ -11,6 +11,7 @@ concluded from the first address that the kernel chooses: that mapping ends wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stressd.replay.strace.answers import Answers, Miss
@@ -39,6 +40,7 @@ class Process:
     pid: int
     space: Space | None = None  # None: it has begun, and nothing is known of its layout yet
     program: str | None = None  # executed in the log; None: it was there before
+    ending: bool = False  # what its threads do now is seen by nobody
     files: Files = field(default_factory=Files)
     limits: dict[str, int] = field(default_factory=dict)
 
@@ -46,7 +48,10 @@ class Process:
 class Follower:
     """Follows all processes of one log."""
 
-    def __init__(self, log: CallLog, snapshots: Snapshots, make: MakeModel) -> None:
+    def __init__(
+        self, log: CallLog, snapshots: Snapshots, make: MakeModel, *, twins: bool = True
+    ) -> None:
+        """Begin at the first record; without `twins` one model does all, and nobody compares."""
         self.answers = Answers()
         self.ends = Ends(snapshots)
         self.calls = 0
@@ -55,15 +60,23 @@ class Follower:
         self._log = log
         self._snapshots = snapshots
         self._make = make
+        self._twins = twins
         self._of: dict[int, Process] = {}
         self._operations = Operations()
 
     def run(self) -> None:
         """Follow the log to its end."""
+        for _ in self.steps():
+            pass
+
+    def steps(self) -> Iterator[None]:
+        """Follow the log to its end, and yield after each record."""
         for record in self._log:
             self._follow(record)
+            yield
         for tid in list(self._of):
             self._ended(tid)
+            yield
 
     def _follow(self, record: Record) -> None:
         match record:
@@ -88,12 +101,15 @@ class Follower:
             case calls.ExitGroup():
                 if process.space is not None:
                     self._settle_races(process, process.space)
+                process.ending = True
                 self.ends.compare(process.pid, process.space, record.returned.line)
             case calls.Open() | calls.Close() | calls.Dup():
                 process.files.follow(record)
             case calls.Rlimit():
                 self._limited(process, record)
             case calls.Exit() | calls.Personality():
+                pass
+            case _ if process.ending:
                 pass
             case _:
                 self.calls += 1
@@ -122,7 +138,8 @@ class Follower:
         if space is not None and not clone.flags & CLONE_VM:
             self._settle_races(parent, space)
             space = space.fork()
-        process = Process(child, None, parent.program, parent.files.copy(), dict(parent.limits))
+        process = Process(child, program=parent.program, files=parent.files.copy())
+        process.limits |= parent.limits
         self._settle(child, process, space)
 
     def _settle(self, tid: int, process: Process, space: Space | None) -> None:
@@ -174,6 +191,7 @@ class Follower:
             self.answers.wonder(kind, space.lost.partition(" ")[0])
         elif record.returned.result is None:
             space.lost = f"lost line {record.returned.line}: its answer is not told"
+            self.answers.wonder(kind, "lost")
         elif operation is None:
             if not record.returned.error:
                 space.lost = f"lost line {record.returned.line}: {kind} is not followed"
@@ -214,7 +232,8 @@ class Follower:
         """Compare the answers of both models with the kernel's."""
         returned = operation.returned
         kernel: Answer = returned.error or returned.result or 0
-        first, second = space.do(operation)
+        answers = space.do(operation)
+        first, second = answers[0], answers[-1]
         kind = operation.kind
         if first == second == kernel:
             self.answers.agree(kind, threads=space.threads)
@@ -235,11 +254,11 @@ class Follower:
                 process.pid, process.program, start_brk, process.limits
             )
         if begun is not None:
-            space = Space.begin(self._make, begun.start)
+            space = Space.begin(self._make, begun.start, twins=self._twins)
             space.exact = begun.exact
         elif process.program is not None and start_brk is not None:
             start = Start(start_brk=start_brk, brk=start_brk, limits=process.limits)
-            space = Space.begin(self._make, start)
+            space = Space.begin(self._make, start, twins=self._twins)
             space.partial, space.mapped = True, False
         else:
             return

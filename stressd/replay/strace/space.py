@@ -13,11 +13,10 @@ spoilt by it.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stressd.replay.strace.model import MakeModel, Model, Start
-from stressd.replay.strace.operations import EVERYTHING, Operation
+from stressd.replay.strace.operations import EVERYTHING, Operation, Range
 
 Answer = int | str  # an address or another number, or the name of an error
 Ranges = list[tuple[int, int]]  # first and last byte
@@ -38,27 +37,29 @@ class Space:
     waiting: list[Operation] = field(default_factory=list)  # calls that overlap: see races.py
 
     @classmethod
-    def begin(cls, make: MakeModel, start: Start) -> Space:
-        """Return a space that begins like this."""
-        space = cls(make(start), make(start))
-        space.eager.populate(*EVERYTHING)
+    def begin(cls, make: MakeModel, start: Start, *, twins: bool = True) -> Space:
+        """Return a space that begins like this; without twins the lazy model is both."""
+        lazy = make(start)
+        space = cls(make(start) if twins else lazy, lazy)
+        space._write(EVERYTHING)
         return space
 
     def fork(self) -> Space:
         """Return the space of a child process."""
+        lazy = self.lazy.fork()
         child = Space(
-            self.eager.fork(), self.lazy.fork(), set(),
+            self.eager.fork() if self.twins else lazy, lazy, set(),
             self.lost, self.partial, self.exact, self.mapped, self.raced,
         )  # fmt: skip
-        child.eager.populate(*EVERYTHING)  # a child may have less: what is wiped on fork
+        child._write(EVERYTHING)  # a child may have less: what is wiped on fork
         return child
 
     def leave(self, tid: int) -> None:
         """Let a thread go; the last one takes the models with it."""
         self.users.discard(tid)
         if not self.users:
-            self.eager.close()
-            self.lazy.close()
+            for model in self.models:
+                model.close()
 
     @property
     def threads(self) -> bool:
@@ -66,22 +67,29 @@ class Space:
         return len(self.users) > 1
 
     @property
-    def models(self) -> tuple[Model, Model]:
-        """Both models."""
-        return self.eager, self.lazy
+    def twins(self) -> bool:
+        """Whether there are two."""
+        return self.eager is not self.lazy
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """Both models, or the only one."""
+        return (self.eager, self.lazy) if self.twins else (self.lazy,)
 
     def do(self, operation: Operation) -> list[Answer]:
         """Do a call to both models and return their answers; then they are as the kernel is."""
         returned = operation.returned
         if returned.error:
-            return [_refused(model, operation) for model in self.models]
+            if self.twins:
+                return [_refused(model, operation) for model in self.models]
+            return [returned.error if operation.tells_place else _attempt(operation, self.lazy)]
         answers = []
         for model in self.models:
-            answer = _attempt(lambda: operation.do(model))  # noqa: B023 (asked at once)
+            answer = _attempt(operation, model)
             answers.append(answer)
             if answer != returned.result:
                 self._repair(model, operation, answer)
-        self._write(operation)
+        self._writes(operation)
         return answers
 
     def attempt(self, operation: Operation) -> Answer | None:
@@ -91,12 +99,12 @@ class Space:
         """
         answers: list[tuple[Model, Answer]] = []
         for model in self.models:
-            answer = _attempt(lambda: operation.do(model))  # noqa: B023
+            answer = _attempt(operation, model)
             answers.append((model, answer))
             if answer != operation.returned.result:
                 break
         else:
-            self._write(operation)
+            self._writes(operation)
             return None
         for model, given in answers:
             if isinstance(given, int) and operation.retractable:
@@ -107,7 +115,7 @@ class Space:
         """Make both models do what the kernel did, without asking them."""
         for model in self.models if not operation.returned.error else ():
             self._repair(model, operation, "")
-        self._write(operation)
+        self._writes(operation)
 
     def _repair(self, model: Model, operation: Operation, answer: Answer) -> None:
         """Make a model agree after a miss; the space is lost if that cannot be."""
@@ -118,10 +126,14 @@ class Space:
                 where = f"line {operation.returned.line}: {operation.kind}: {failure}"
                 self.lost = self.lost or f"after {where}"
 
-    def _write(self, operation: Operation) -> None:
+    def _writes(self, operation: Operation) -> None:
         """Write to what the call made writable, in the model that does."""
-        touched = operation.touched
-        if touched is not None and not operation.returned.error:
+        if operation.touched is not None and not operation.returned.error:
+            self._write(operation.touched)
+
+    def _write(self, touched: Range) -> None:
+        """Write to a range in the model that does."""
+        if self.twins:
             self.eager.populate(*touched)
 
     def ends_as(self, wanted: Ranges) -> str:
@@ -133,10 +145,10 @@ class Space:
         return "equal" if all(equal) else "faults" if any(equal) else "different"
 
 
-def _attempt(call: Callable[[], int]) -> Answer:
-    """Return the answer of a model, or the name of its error."""
+def _attempt(operation: Operation, model: Model) -> Answer:
+    """Do a call to a model; return its answer, or the name of its error."""
     try:
-        return call()
+        return operation.do(model)
     except OSError as failure:
         return errno.errorcode.get(failure.errno or 0, str(failure))
 
@@ -144,10 +156,10 @@ def _attempt(call: Callable[[], int]) -> Answer:
 def _refused(model: Model, operation: Operation) -> Answer:
     """Do a call that the kernel refused; really only if the model refuses it for that reason."""
     copy = model.fork()
-    answer = _attempt(lambda: operation.do(copy))
+    answer = _attempt(operation, copy)
     copy.close()
     if answer == operation.returned.error:
-        _attempt(lambda: operation.do(model))
+        _attempt(operation, model)
     return answer
 
 

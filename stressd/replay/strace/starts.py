@@ -77,7 +77,7 @@ class Snapshots:
         A program that never asks for its heap is known by its name. Lists that were passed over
         are of programs before.
         """
-        waiting = self._begun[pid]
+        waiting = self._begun.get(pid, [])
         for number, snapshot in enumerate(waiting):
             said, exe = snapshot.number("start_brk"), snapshot.word("exe")
             if start_brk is None or said is None:
@@ -102,7 +102,8 @@ class Snapshots:
 
     def final(self, pid: int) -> Snapshot | None:
         """Return how a process ended; each answer is given once."""
-        return self._final[pid].popleft() if self._final[pid] else None
+        waiting = self._final.get(pid)
+        return waiting.popleft() if waiting else None
 
     @property
     def unclaimed(self) -> int:
@@ -113,7 +114,7 @@ class Snapshots:
 def begin(snapshot: Snapshot, start_brk: int, limits: Limits[str, int]) -> Start:
     """Return the address space right after exec."""
     programs = (m.path for m in snapshot.mappings if m.inode and not LOADER.search(m.path))
-    exe = snapshot.word("exe") or next(programs, "")
+    exe = snapshot.word("exe").replace("\\040", " ") or next(programs, "")
     kept: list[Mapping] = []
     for mapping in snapshot.mappings:
         own = mapping.path in (exe, "[stack]", *KERNELS_OWN) or LOADER.search(mapping.path)
