@@ -138,6 +138,6 @@ def begin_mm(arena: Arena, mm: int, settings: Settings, *, alive: bool = True) -
 
 def offer_calls(arena: Arena, calls: Iterable[Call]) -> None:
     """Make `calls`, and the steps they use, callable in `arena` (compiles what is not ready)."""
-    for call in with_steps(calls):
-        if arena.words[MM_ENTRIES_AT + call] == 0:
-            arena.words[MM_ENTRIES_AT + call] = CALLS[call].address
+    missing = [call for call in calls if arena.words[MM_ENTRIES_AT + call] == 0]
+    for call in reversed(with_steps(missing)):  # steps first: what is ready is ready with them
+        arena.words[MM_ENTRIES_AT + call] = CALLS[call].address

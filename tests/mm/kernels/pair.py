@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from stressd_kernels import AddressSpace as Real
@@ -54,11 +55,13 @@ Spec = Callable[[AddressSpace], object]
 Kernels = Callable[[Real], object]
 
 
+@cache
 def flags_word(flags: Vm) -> int:
     """Return the VM_* word of the rules' flags."""
     return sum(word for flag, word in FLAGS.items() if flags & flag)
 
 
+@cache
 def kind_word(file: File) -> int:
     """Return the FILE_* bits of a file."""
     return sum(int(bit) for name, bit in KINDS if getattr(file, name))

@@ -16,6 +16,7 @@ from tests.mm.kernels.drawing import Drawing
 
 CALLS = int(os.environ.get("STRESSD_CALLS", "1500"))
 SEED = int(os.environ.get("STRESSD_SEED", "0"))
+VALIDATE = (1, 0, 7)  # around each call, never, after every seventh
 CALLS_OF_ONE = 500  # then another address space begins
 
 
@@ -29,7 +30,7 @@ def arena() -> Arena:
 def test_random_calls_agree_with_the_rules(stage: str, arena: Arena) -> None:
     """Every answer, every error, and all VMAs after each call."""
     for seed in range(SEED, SEED + max(1, CALLS // CALLS_OF_ONE)):
-        drawing = Drawing(seed, stage, arena)
+        drawing = Drawing(seed, stage, arena, VALIDATE[seed % len(VALIDATE)])
         try:
             for _ in range(min(CALLS, CALLS_OF_ONE)):
                 drawing.call()
