@@ -54,7 +54,7 @@ model: $(TEST_READY)
 	@STRESSD_BUILD=model $(BIN)/python -m tests.model
 
 mm: $(TEST_READY)
-	@STRESSD_CALLS=$(CALLS) $(BIN)/python -m pytest -q tests/mm/kernels/test_random.py
+	@STRESSD_CALLS=$(CALLS) $(BIN)/python -m pytest -q tests/mm/kernels/test_random.py tests/mm/kernels/test_wild.py
 
 lint: $(TEST_READY)
 	@$(BIN)/python -m ruff check .

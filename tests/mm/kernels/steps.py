@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from stressd_kernels.mm.layout import ANSWER, MM_FOUND, MM_OFFSET, MM_PART
 from stressd_kernels.mm.lookup import maple_find
 from stressd_kernels.mm.trace import (
     COLUMNS,
+    EVENT_FLAGS_AT,
     EVENT_KINDS,
+    EVENT_SEARCH,
     EVENT_STORE,
     EVENT_SZERO,
     SHARE_MIN,
@@ -145,6 +148,30 @@ def step(
 def traced(mm: AddressSpace) -> Iterator[list[tuple[str, int, int]]]:
     """Collect what is stored and erased: ("STORE" or "SNULL", start, end)."""
     seen: list[tuple[str, int, int]] = []
+    with recorded(mm) as rows:
+        yield seen
+    kinds = {EVENT_STORE: "STORE", EVENT_SZERO: "SNULL"}
+    for row in rows:
+        if kind := kinds.get(row[3] & EVENT_KINDS):
+            seen.append((kind, row[3] & -4096, row[4] + 1))
+
+
+@contextmanager
+def searched(mm: AddressSpace) -> Iterator[list[tuple[int, ...]]]:
+    """Collect gap searches: top-down (1), length, low, high, mask, offset, address, error."""
+    seen: list[tuple[int, ...]] = []
+    with recorded(mm) as rows:
+        yield seen
+    for row, more in pairwise(rows):
+        if row[3] & EVENT_KINDS == EVENT_SEARCH:
+            window = (more[0], more[1], more[2], more[4])
+            seen.append((row[3] >> EVENT_FLAGS_AT, row[4], *window, row[2], more[5]))
+
+
+@contextmanager
+def recorded(mm: AddressSpace) -> Iterator[list[list[int]]]:
+    """Collect the records of events (mm/trace.py)."""
+    seen: list[list[int]] = []
     out = np.zeros((SHARE_MIN * SLOTS_MAX, COLUMNS), np.uint64)
     mm.words[HEADER_TRACE] = TRACE_STAMPS
     try:
@@ -152,7 +179,4 @@ def traced(mm: AddressSpace) -> Iterator[list[tuple[str, int, int]]]:
     finally:
         mm.words[HEADER_TRACE] = 0
         rows = trace_take(mm.words, np.zeros((2, SLOTS_MAX), np.uint64), out)
-        kinds = {EVENT_STORE: "STORE", EVENT_SZERO: "SNULL"}
-        for row in out[:rows].tolist():
-            if kind := kinds.get(row[3] & EVENT_KINDS):
-                seen.append((kind, row[3] & -4096, row[4] + 1))
+        seen += out[:rows].tolist()
