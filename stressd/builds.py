@@ -16,6 +16,8 @@ from stressd.errors import UsageError
 FAST = "fast"
 NAMES = (FAST, "checking", "perturbed")  # as stressd_kernels.builds, but for the model
 VARIABLE = "STRESSD_BUILD"
+CLOCKS = ("monotonic", "tsc", "cntvct")  # as stressd_kernels.clock; all but the first: as it is
+CLOCK_VARIABLE = "STRESSD_CLOCK"
 HELP = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}."
 
 
@@ -30,8 +32,11 @@ def choose(build: str) -> None:
 def asked(option: str | None) -> str | None:
     """Return the build that an option names, else the environment; None if neither does.
 
-    Raises UsageError for one that does not exist.
+    Raises UsageError for one that does not exist, and for a clock that does not.
     """
+    clock = os.environ.get(CLOCK_VARIABLE)
+    if clock is not None and clock not in CLOCKS:
+        raise UsageError(f"{CLOCK_VARIABLE}: must be {CLOCKS[0]}, or not set (got {clock})")
     for source, name in (("--build", option), (VARIABLE, os.environ.get(VARIABLE))):
         if name is not None:
             if name not in NAMES:

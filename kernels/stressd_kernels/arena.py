@@ -251,14 +251,14 @@ def cache_put(words, slot, node, inner):
     count_at = slot + LEAF_CACHED + inner
     cache_at = slot + SLOT_LEAF_CACHE + inner * CACHE_MAX
     while words[count_at] >= SPILL_AT:
-        cache_spill(words, count_at, cache_at, inner)
+        cache_spill(words, count_at, cache_at, inner, 4 * BATCH)
     words[cache_at + np.int64(words[count_at])] = np.uint64(node)
     words[count_at] += U1
 
 
 @kernel
-def cache_spill(words, count_at, cache_at, inner):
-    """Move four batches from a cache to the shared stack.
+def cache_spill(words, count_at, cache_at, inner, count):
+    """Move `count` nodes from a cache, which has them, to the shared stack.
 
     The arena's lock is never BROKEN and its holders never wait. If the run is being stopped and
     the holder has no core, nothing is moved: the caller asks again.
@@ -267,11 +267,20 @@ def cache_spill(words, count_at, cache_at, inner):
         return
     free_at = ARENA_LEAF_FREE + inner
     stack = np.int64(words[HEADER_LEAF_STACK + inner])
-    for _ in range(4 * BATCH):
+    for _ in range(count):
         words[count_at] -= U1
         words[stack + np.int64(words[free_at])] = words[cache_at + np.int64(words[count_at])]
         words[free_at] += U1
     lock_give(words, ARENA_LOCK)
+
+
+@kernel
+def caches_empty(words, slot):
+    """Move all that a slot has cached to the shared stacks: others may need it more."""
+    for inner in range(2):
+        count_at = slot + LEAF_CACHED + inner
+        cache_at = slot + SLOT_LEAF_CACHE + inner * CACHE_MAX
+        cache_spill(words, count_at, cache_at, inner, np.int64(words[count_at]))
 
 
 @kernel_inline

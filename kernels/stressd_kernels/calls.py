@@ -83,8 +83,10 @@ class Calls:
 
         aligned  mask and offset, for ALLOCATE
 
-        A write waits while readers hold what must be freed first (BACKLOG).
+        A write waits while readers hold what must be freed first (BACKLOG), and is repeated once if
+        the arena is full but for what idle slots hold back.
         """
+        reclaimed = verb.reads
         address = self.address(verb)
         numbers = five(*arguments)
         words, leave = self.words, self.arena.leave
@@ -101,6 +103,10 @@ class Calls:
                         leave(slot)
             except IndexError as error:
                 raise RuntimeError(SLOTS_TAKEN) from error
+            if status == Status.ARENA_FULL and not reclaimed:
+                reclaimed = True
+                if self.arena.reclaim():
+                    continue
             if status != Status.BACKLOG or verb.reads:
                 self.require_open()
                 return status, *answers

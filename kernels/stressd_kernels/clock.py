@@ -39,7 +39,8 @@ from stressd_kernels.worker import TIMING_CLOCK, TIMING_ON, TIMING_SCALE, TIMING
 
 CLOCK_STAMP = 0
 CLOCK_MONOTONIC = 1
-NAMES = ("cntvct" if ARM else "tsc", "monotonic")  # of the two
+CLOCKS = ("monotonic", "tsc", "cntvct")  # what the variable may say
+NAMES = ("cntvct" if ARM else "tsc", "monotonic")  # of the two that are chosen from
 FORCED = "STRESSD_CLOCK"  # a variable of the environment: "monotonic" distrusts the stamp
 SCALE_BITS = 20
 MONOTONIC_SCALE = 1 << SCALE_BITS  # its tick is a nanosecond
@@ -114,8 +115,14 @@ def stamp_is_trusted(
     cpuinfo: Path = Path("/proc/cpuinfo"),
     clocksource: Path = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
 ) -> bool:
-    """Say whether the stamp counts at one rate on all cores, as far as the kernel tells."""
-    if os.environ.get(FORCED) == NAMES[CLOCK_MONOTONIC]:
+    """Say whether the stamp counts at one rate on all cores, as far as the kernel tells.
+
+    Raises ValueError if the environment names a clock that does not exist.
+    """
+    forced = os.environ.get(FORCED, NAMES[CLOCK_STAMP])
+    if forced not in CLOCKS:
+        raise ValueError(f"{FORCED} must be {NAMES[CLOCK_MONOTONIC]}, or not set (got {forced!r})")
+    if forced == NAMES[CLOCK_MONOTONIC]:
         return False
     if ARM:
         return True  # the generic timer: architected to be constant and synchronised

@@ -21,11 +21,11 @@ What it stands on
     find(limit) from    | index       last + 1   last + 1   last + 1   last + 1    first
     next() from         | after index last + 1   last + 1   last + 1   last + 1    first
       an entry up to limit: ACTIVE, [first, last] is the entry
-      none: OVERFLOW, first = last = limit, or last if that is above it
+      none: OVERFLOW, first = last = limit, or the key before where it looks from, if that is above
     find_rev(limit) to  | index       first - 1  first - 1  first - 1  last        first - 1
     prev() to           | before index first - 1 first - 1  first - 1  last        first - 1
       an entry down to limit: ACTIVE, [first, last] is the entry
-      none: UNDERFLOW, first = last = limit, or first if that is below it
+      none: UNDERFLOW, first = last = limit, or the key after where it looks from, if that is below
     walk(index)         | ACTIVE on the entry that holds index, or NONE on the range that does;
                         | without an index, the range that holds first
     set(index), reset() | START at index; at the first key of the window

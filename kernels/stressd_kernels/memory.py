@@ -9,6 +9,7 @@ import contextlib
 import mmap
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -21,6 +22,7 @@ from stressd_kernels.arena import (
     NODES_FREED,
     NODES_RETIRED,
     NODES_TAKEN,
+    caches_empty,
 )
 from stressd_kernels.checks import NAMES as CHECK_NAMES
 from stressd_kernels.door import CHECKING, MODEL, borrowed, driver
@@ -154,6 +156,7 @@ class Arena:
         self._lock = threading.RLock()  # the collector may close a tree inside of it
         self._free_slots = [SLOTS + n * SLOT_WORDS for n in range(SLOTS_MAX - 1, -1, -1)]
         self._seats = iter(self._free_slots.pop, -1)
+        self._idle_seats = iter(partial(self._free_slots.pop, 0), -1)
         # Give a slot back; its cache and limbo stay for whoever claims it next.
         self.leave: Callable[[int], None] = self._free_slots.append
         self._free_trees = list(range(TREES_MAX - 1, -1, -1))
@@ -278,6 +281,28 @@ class Arena:
         drained = [bool(_drain(self.words, slot)) for slot in self._used_slots()]
         return all(drained)
 
+    def reclaim(self) -> bool:
+        """Free what idle slots hold back, in limbo and in caches; False if that is nothing.
+
+        A slot keeps it for whoever claims it next, which does not help those who have another.
+        """
+        if self.words[HEADER_LEAF_NEED] == UMAX:  # see `failing`
+            return False
+        before, used, leave = self._shared(), set(self._used_slots()), self.leave
+        for _ in range(len(self._free_slots)):
+            with contextlib.suppress(IndexError):  # others have claimed them meanwhile
+                for slot in self._idle_seats:
+                    try:
+                        if slot in used:
+                            _reclaim(self.words, slot)
+                        break
+                    finally:
+                        leave(slot)
+        return self._shared() > before
+
+    def _shared(self) -> int:
+        return int(self.words[ARENA_LEAF_FREE]) + int(self.words[ARENA_INNER_FREE])
+
     def accounting(self) -> Accounting:
         """Say where every node is; exact when no thread runs in the arena."""
         words = self.words
@@ -295,7 +320,7 @@ class Arena:
             live=sum(_live(words, tree) for tree in trees),
             limbo=retired - freed,
             cached=total(LEAF_CACHED) + total(INNER_CACHED),
-            free=int(words[ARENA_LEAF_FREE]) + int(words[ARENA_INNER_FREE]),
+            free=self._shared(),
             taken_total=total(NODES_TAKEN),
             retired_total=retired,
             freed_total=freed,
@@ -337,6 +362,15 @@ def _reserve(words: int) -> Words:
     array = np.frombuffer(memory, np.uint64)
     skip = (-(array.ctypes.data + POOL * WORD_BYTES) % huge) // WORD_BYTES
     return array[skip : skip + words]
+
+
+@driver
+def _reclaim(words, slot):  # type: ignore[no-untyped-def]
+    """Free one slot's limbo and share what is in its caches; its thread is at rest."""
+    words = borrowed(words)
+    drained = limbo_drain(words, slot)
+    caches_empty(words, slot)
+    return drained
 
 
 @driver

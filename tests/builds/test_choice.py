@@ -8,12 +8,26 @@ import inspect
 import pytest
 
 from stressd import builds as names
-from stressd.builds import asked, choose, choose_option, comparable, warning
+from stressd.builds import (
+    CLOCK_VARIABLE,
+    CLOCKS,
+    asked,
+    choose,
+    choose_option,
+    comparable,
+    warning,
+)
 from stressd.config.model import Run
 from stressd.errors import UsageError
-from stressd_kernels import builds
+from stressd_kernels import builds, clock
 from tests.builds.processes import REPO, python
 from tests.cli.processes import invoke
+
+
+def test_the_daemon_knows_the_clocks_of_the_kernels() -> None:
+    """And what the variable is called that chooses one."""
+    assert CLOCKS == clock.CLOCKS
+    assert CLOCK_VARIABLE == clock.FORCED
 
 
 def test_the_daemon_knows_the_builds_of_the_kernels() -> None:
@@ -45,6 +59,14 @@ def test_an_unknown_build_is_an_error_that_names_the_choices(command: tuple[str,
     done = invoke(*command, STRESSD_BUILD="model")
     assert done.returncode == 2
     assert done.stderr == "STRESSD_BUILD: must be one of fast, checking, perturbed (got model)\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_clock_is_an_error(command: tuple[str, ...]) -> None:
+    """Exit code 2, and one line, before anything is compiled."""
+    done = invoke(*command, STRESSD_CLOCK="foo")
+    assert done.returncode == 2
+    assert done.stderr == "STRESSD_CLOCK: must be monotonic, or not set (got foo)\n"
 
 
 def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

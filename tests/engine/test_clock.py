@@ -39,10 +39,17 @@ def test_a_run_counts_time_with_either_clock(monkeypatch: pytest.MonkeyPatch, fo
 def test_the_variable_distrusts_the_stamp_and_does_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Any other value leaves the decision to what the kernel says of the machine."""
+    """The name of a stamp leaves the decision to what the kernel says of the machine."""
     monkeypatch.delenv(clock.FORCED, raising=False)
     as_it_is = clock.stamp_is_trusted()
     monkeypatch.setenv(clock.FORCED, "tsc")
     assert clock.stamp_is_trusted() is as_it_is
     monkeypatch.setenv(clock.FORCED, "monotonic")
     assert clock.calibrate() == (clock.CLOCK_MONOTONIC, clock.MONOTONIC_SCALE)
+
+
+def test_a_clock_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt name would otherwise choose the other clock without a word."""
+    monkeypatch.setenv(clock.FORCED, "monotnic")
+    with pytest.raises(ValueError, match="STRESSD_CLOCK must be monotonic, or not set"):
+        clock.calibrate()

@@ -348,3 +348,29 @@ def test_readers_of_a_tree_that_is_closed_end_safely() -> None:
     assert failures == []
     assert min(answers) > 0
     assert balanced(arena)
+
+
+def test_what_idle_slots_hold_back_is_had_when_nodes_run_out() -> None:
+    """Most nodes wait in the limbo and cache of one slot; a call from another gets them."""
+    arena = Arena(TINY)
+    first, second = MapleTree(arena=arena), MapleTree(arena=arena)
+    entries = list(entries_of(40_000))
+    with arena.seated():  # what is called meanwhile works in another slot than what comes after
+        for entry in entries:
+            first.store(*entry)
+        first.store(0, MAX, None)
+    assert arena.accounting().live == 0
+    second.build(entries)
+    assert list(second.items()) == entries
+    assert balanced(arena)
+
+
+def test_an_arena_that_is_full_of_entries_has_nothing_to_reclaim(
+    full: tuple[MapleTree, int],
+) -> None:
+    """The second try comes once, and only if the first left something to find."""
+    tree, _ = full
+    arena = tree.arena
+    arena.reclaim()
+    assert not arena.reclaim()
+    assert balanced(arena)

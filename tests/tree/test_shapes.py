@@ -244,3 +244,13 @@ def test_iteration_goes_on_after_its_entry_was_overwritten() -> None:
     assert seen == list(range(1, 127))
     assert len(tree) == 252
     assert tree.check() is None
+
+
+@pytest.mark.parametrize(("count", "height"), [(1, 1), (15, 1), (16, 2), (31, 2)])
+def test_a_build_of_adjacent_entries_is_no_higher_than_it_must_be(count: int, height: int) -> None:
+    """The NULL range at the very end may take the last slot of a leaf: nothing comes after it."""
+    tree = MapleTree()
+    tree.build([(key, key, key + 1) for key in range(count)])
+    assert tree.height == height
+    assert tree.check() is None
+    assert len(tree) == count

@@ -4,8 +4,8 @@ Entries are laid into leaves from left to right, with a NULL slot for each gap b
 leaf that is full goes up to the open node of the level above, and so on; in the end the open
 nodes are closed, from the leaves up, and the last one is the root.
 
-A leaf takes sixteen slots, or fifteen if the sixteenth would be NULL (N2). Nobody can see the
-nodes, so a failure half-way frees them at once.
+A leaf takes sixteen slots, or fifteen if the sixteenth would be NULL, but for the last one (N2).
+Nobody can see the nodes, so a failure half-way frees them at once.
 
 The open node of each level stands in the slot's buffers (OPEN), 64 words a level:
     + 0 number of slots    + 1 first key    + 2 .. 17 last keys    + 18 .. 33 slots    + 34 .. gaps
@@ -115,7 +115,7 @@ def open_reset(words, slot):
 def range_add(words, tree, slot, last, value):
     """Append a range that ends at `last` to the open leaf; close it if that fills it."""
     used = np.int64(words[slot + OPEN + OPEN_USED])
-    if used == SLOTS or (used == SLOTS - 1 and value == NULL):
+    if used == SLOTS or (used == SLOTS - 1 and value == NULL and last != UMAX):
         status = level_close(words, tree, slot)
         if status != OK:
             return status

@@ -8,12 +8,12 @@ word says that something large enough lies below it. A gap may be cut by the win
 by the alignment, so a leaf can disappoint: the search then starts again after it. It never
 looks at a leaf twice.
 
-Gap words change under readers, so one search may mix two states. The version tells (V1, V2):
+Gap words change under readers, so one search may mix two states. The version tells (instant.py):
 if it was even before and unchanged after, everything was read from exactly one state, whose
 version is RESULT_VERSION. After TRIES the caller unpins and asks under the lock, where the
 same search needs no version.
 
-    S1, S2, V1, V2  as in search.py
+    S1, S2  as in search.py
 
 Progress: a search visits each leaf at most once; with writers it ends after TRIES searches.
 
@@ -26,14 +26,11 @@ import numpy as np
 from stressd_kernels.checks import is_freed
 from stressd_kernels.door import (
     CHECKING,
-    fence_acquire,
     kernel,
     kernel_inline,
     leading_zeros,
     load_acquire,
-    load_relaxed,
     lowest_bit,
-    pause,
     prefetch,
 )
 from stressd_kernels.lanes import lanes_at_least, lanes_below, lanes_null_fit
@@ -46,13 +43,12 @@ from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_LAST,
     RESULT_TRIES,
-    RESULT_VERSION,
     TREE_ROOT,
-    TREE_VERSION,
     U0,
     U1,
     UMAX,
 )
+from stressd_kernels.maple.instant import instant_begin, instant_held
 from stressd_kernels.maple.node import GAP_FIRST, SLOT_FIRST, slot_high, slot_low
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 from stressd_kernels.status import Status
@@ -82,15 +78,12 @@ def gap_search(words, tree, slot, upward):
     upward  True: the lowest start; False: the highest. The caller is pinned (E1).
     """
     for attempt in range(TRIES):
-        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
-        words[slot + RESULT_TRIES] = np.uint64(attempt)
-        if version & U1 == U0:
+        version = instant_begin(words, tree, slot, attempt)
+        status = RETRY
+        if version & U1 == U0:  # an odd one would be for nothing
             status = gap_up(words, tree, slot) if upward else gap_down(words, tree, slot)
-            fence_acquire("V2")  # pairs with P2, P3 (publish)
-            if load_relaxed(words, tree + TREE_VERSION) == version:
-                words[slot + RESULT_VERSION] = version
-                return status
-        pause()
+        if instant_held(words, tree, version):
+            return status
     words[slot + RESULT_TRIES] = np.uint64(TRIES)
     return RETRY
 

@@ -57,7 +57,7 @@ def publish(words, tree, slot, depth, ref, gap):
     """
     version = load_relaxed(words, tree + TREE_VERSION)
     store_relaxed(words, tree + TREE_VERSION, version + U1)
-    fence_release("P2")  # pairs with V2 (search.tree_next, gaps)
+    fence_release("P2")  # pairs with V2 (instant_held)
     if depth == 0:
         store_release(words, tree + TREE_ROOT, ref, "P1")  # pairs with S1, S2 (search)
     else:
@@ -66,7 +66,7 @@ def publish(words, tree, slot, depth, ref, gap):
         store_release(words, at, ref, "P1")  # pairs with S1, S2 (search)
         if words[tree + TREE_FLAGS] & GAPS == GAPS:
             gaps_propagate(words, slot, depth - 1, gap)
-    store_release(words, tree + TREE_VERSION, version + U2, "P4")  # pairs with V1 (search, gaps)
+    store_release(words, tree + TREE_VERSION, version + U2, "P4")  # pairs with V1 (instant_begin)
     words[slot + RESULT_VERSION] = version + U2
 
 
@@ -75,9 +75,9 @@ def publish_value(words, tree, slot, at, value):
     """Replace the value at words[at] of a published leaf by another on the same range (L2)."""
     version = load_relaxed(words, tree + TREE_VERSION)
     store_relaxed(words, tree + TREE_VERSION, version + U1)
-    fence_release("P2")  # pairs with V2 (search.tree_next, gaps)
+    fence_release("P2")  # pairs with V2 (instant_held)
     store_release(words, at, value, "P1")  # pairs with S1, S2 (search)
-    store_release(words, tree + TREE_VERSION, version + U2, "P4")  # pairs with V1 (search, gaps)
+    store_release(words, tree + TREE_VERSION, version + U2, "P4")  # pairs with V1 (instant_begin)
     words[slot + RESULT_VERSION] = version + U2
 
 
@@ -98,14 +98,14 @@ def gaps_propagate(words, slot, depth, gap):
         if depth == 0:
             store_release(
                 words, node + GAP_FIRST + place, gap, "P3"
-            )  # pairs with V2 (search, gaps)
+            )  # pairs with V2 (instant_held)
             return
         above = slot + LEFT + depth - 1
         most = words[np.int64(words[above]) + GAP_FIRST + np.int64(words[above + PATH_PLACE])]
         largest = max(most, gap)
         if before == most and gap < most:
             largest = lanes_largest_but(words, node + GAP_FIRST, place, gap)
-        store_release(words, node + GAP_FIRST + place, gap, "P3")  # pairs with V2 (search, gaps)
+        store_release(words, node + GAP_FIRST + place, gap, "P3")  # pairs with V2 (instant_held)
         if largest == most:
             return
         gap = largest

@@ -5,24 +5,23 @@ holds a key) and `seek` (the entry at or after a key) need one leaf, and are lin
 and find are (search.py). `seek_rev` (the entry at or before a key) needs a second leaf where the
 first begins with the NULL range that holds the key; it is then as strict, or as loose, as prev.
 
-    S1, S2, V1, V2  as in search.py
+    S1, S2  as in search.py
 
 Progress: wait-free; what crosses leaves is repeated at most CROSSING_TRIES times.
 """
 
 import numpy as np
 
-from stressd_kernels.door import fence_acquire, kernel, load_acquire, load_relaxed, pause
+from stressd_kernels.door import kernel, load_acquire, load_relaxed
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import (
     RESULT_LAST,
     RESULT_TRIES,
-    RESULT_VERSION,
-    TREE_VERSION,
     U0,
     U1,
     UMAX,
 )
+from stressd_kernels.maple.instant import instant_begin, instant_held
 from stressd_kernels.maple.node import NULL, SLOT_FIRST, slot_high, slot_low
 from stressd_kernels.maple.search import (
     CROSSING_TRIES,
@@ -79,18 +78,14 @@ def tree_seek_rev(words, tree, result, key, first):
     """
     status = NOT_FOUND
     for attempt in range(CROSSING_TRIES):
-        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
-        words[result + RESULT_TRIES] = np.uint64(attempt)
-        words[result + RESULT_VERSION] = version
+        version = instant_begin(words, tree, result, attempt)
         status, low = seek_back(words, tree, result, key, first)
         if status == OK or low <= first:
             return status
         while status != OK and low > first:
             status, low = seek_back(words, tree, result, low - U1, first)
-        fence_acquire("V2")  # pairs with P2 (publish)
-        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+        if instant_held(words, tree, version):
             return status
-        pause()
     words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
     return status
 

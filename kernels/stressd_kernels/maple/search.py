@@ -6,7 +6,7 @@ and L2 (node.py) a node that is reached covers the key for as long as it is link
 node on the way was part of the tree at some instant after the previous one was read; the value
 is the map's at the last of these instants, which lies inside the operation. `find` needs one
 leaf only (N2) and is as strict. `next`, `prev` and `find_rev` may need two: they compare the
-version around both (V1, V2) and after three tries answer all the same, marked loose.
+version around both (instant.py) and after three tries answer all the same, marked loose.
 
 Reserved entries (ZERO) hold their place and read as nothing: each of these passes over them. A
 leaf's pattern of them is as fixed as that of its NULLs (L2), so inside one leaf nothing changes.
@@ -16,8 +16,6 @@ as loose, as `next`.
 Ordering                                             pairs with   and forbids
     S1  acquire, reading the root                    P1           a node before its content
     S2  acquire, reading a slot                      P1           "
-    V1  acquire, reading the version before          P4           an answer from half a write
-    V2  acquire fence, before reading it after       P2, P3       "
 
 Progress: wait-free; what crosses leaves is repeated at most CROSSING_TRIES times.
 
@@ -30,12 +28,10 @@ import numpy as np
 from stressd_kernels.checks import is_freed
 from stressd_kernels.door import (
     CHECKING,
-    fence_acquire,
     kernel,
     kernel_inline,
     load_acquire,
     load_relaxed,
-    pause,
     prefetch,
     unlikely,
 )
@@ -45,13 +41,12 @@ from stressd_kernels.layout import (
     RESULT_LAST,
     RESULT_TRIES,
     RESULT_VALUE,
-    RESULT_VERSION,
     TREE_ROOT,
-    TREE_VERSION,
     U0,
     U1,
     UMAX,
 )
+from stressd_kernels.maple.instant import instant_begin, instant_held
 from stressd_kernels.maple.node import (
     HEIGHT_MAX,
     NULL,
@@ -191,14 +186,10 @@ def find_beyond(words, tree, result, key, last):
     """Do what tree_find does where reserved entries fill the leaf of `key` to its end."""
     status = NOT_FOUND
     for attempt in range(CROSSING_TRIES):
-        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
-        words[result + RESULT_TRIES] = np.uint64(attempt)
-        words[result + RESULT_VERSION] = version
+        version = instant_begin(words, tree, result, attempt)
         status = tree_first(words, tree, result, key, last)
-        fence_acquire("V2")  # pairs with P2 (publish)
-        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+        if instant_held(words, tree, version):
             return status
-        pause()
     words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
     return status
 
@@ -231,9 +222,7 @@ def tree_next(words, tree, result, key):
     """
     status = NOT_FOUND
     for attempt in range(CROSSING_TRIES):
-        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
-        words[result + RESULT_TRIES] = np.uint64(attempt)
-        words[result + RESULT_VERSION] = version
+        version = instant_begin(words, tree, result, attempt)
         leaf, low, high = leaf_of(words, tree, key)
         if leaf == NO_LEAF:
             return NOT_FOUND
@@ -244,10 +233,8 @@ def tree_next(words, tree, result, key):
         if status == OK or high == UMAX:
             return status
         status = tree_first(words, tree, result, high + U1, UMAX)
-        fence_acquire("V2")  # pairs with P2 (publish)
-        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+        if instant_held(words, tree, version):
             return status
-        pause()
     words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
     while status == OK and words[result + RESULT_FIRST] <= key:
         if words[result + RESULT_LAST] == UMAX:
@@ -279,9 +266,7 @@ def tree_prev(words, tree, result, key):
     """
     status = NOT_FOUND
     for attempt in range(CROSSING_TRIES):
-        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
-        words[result + RESULT_TRIES] = np.uint64(attempt)
-        words[result + RESULT_VERSION] = version
+        version = instant_begin(words, tree, result, attempt)
         leaf, low, high = leaf_of(words, tree, key)
         if leaf == NO_LEAF:
             return NOT_FOUND
@@ -289,10 +274,8 @@ def tree_prev(words, tree, result, key):
         if status == OK or low == U0:
             return status
         status = tree_last(words, tree, result, low - U1, U0)
-        fence_acquire("V2")  # pairs with P2 (publish)
-        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+        if instant_held(words, tree, version):
             return status
-        pause()
     words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
     while status == OK and words[result + RESULT_LAST] >= key:
         if words[result + RESULT_FIRST] == U0:
@@ -322,14 +305,10 @@ def find_before(words, tree, result, key, first):
     """Do what tree_find_rev does where the leaf of `key` has nothing at or before it."""
     status = NOT_FOUND
     for attempt in range(CROSSING_TRIES):
-        version = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
-        words[result + RESULT_TRIES] = np.uint64(attempt)
-        words[result + RESULT_VERSION] = version
+        version = instant_begin(words, tree, result, attempt)
         status = tree_last(words, tree, result, key, first)
-        fence_acquire("V2")  # pairs with P2 (publish)
-        if load_relaxed(words, tree + TREE_VERSION) == version and version & U1 == U0:
+        if instant_held(words, tree, version):
             return status
-        pause()
     words[result + RESULT_TRIES] = np.uint64(CROSSING_TRIES)
     return status
 

@@ -21,7 +21,7 @@ SEARCH, unpinned. It leaves RESULT_VERSION and RESULT_TRIES.
 An address space that ends meanwhile is empty from one moment on.
 
 Ordering
-    V1, V2  as in search.py
+    V1, V2  as in instant.py
 """
 
 import numpy as np

@@ -21,4 +21,5 @@ nothing of nodes.
     writes   writers, their judge; builds the states       points   load, find, next, prev
     gaps     gap search, both ways                         scans    scan
     batches  many loads in one call              ranges   find_rev; walk, seek, seek_rev of cursors
+    rows     how points and ranges are asked
 """

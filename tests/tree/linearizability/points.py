@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from stressd_kernels.door import (
-    borrowed,
-    driver,
-    entry_call,
-    fence_acquire,
-    kernel,
-    load_relaxed,
-    sched_yield,
-)
+from stressd_kernels.door import borrowed, driver, kernel, load_relaxed, sched_yield
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
-from stressd_kernels.layout import (
-    RESULT_FIRST,
-    RESULT_LAST,
-    RESULT_TRIES,
-    RESULT_VALUE,
-    U0,
-    U1,
-    UMAX,
-)
+from stressd_kernels.layout import U0, U1
 from stressd_kernels.maple.search import CROSSING_TRIES
 from stressd_kernels.prng import prng_below
-from stressd_kernels.status import Status
+from tests.tree.linearizability.rows import (
+    BOUND,
+    EVERYWHERE,
+    FIRST,
+    JUDGED,
+    KEY,
+    LAST,
+    LOOSE,
+    NOT_FOUND,
+    OK,
+    OVERLAPPED,
+    PIN_READS,
+    ROW,
+    STATUS,
+    TRIES,
+    V1,
+    V2,
+    VALUE,
+    Log,
+    ask,
+)
 from tests.tree.linearizability.states import (
     CELL_KEYS,
     CELLS,
-    ORIGIN,
     SHIFT,
     STOP,
     first_of,
@@ -42,18 +44,6 @@ from tests.tree.linearizability.states import (
 )
 
 LOAD, FIND, NEXT, PREV = range(4)
-
-V1, V2, KEY, MOST, STATUS, FIRST, LAST, VALUE, TRIES = range(9)
-ROW = 9
-JUDGED, OVERLAPPED, LOOSE = range(3)  # of totals
-
-PIN_READS = 8
-EVERYWHERE = (1 << 62) - 1  # instead of a last key: up to the end of all keys
-OK = int(Status.OK)
-NOT_FOUND = int(Status.NOT_FOUND)
-
-
-Log = npt.NDArray[np.int64]
 
 
 @driver
@@ -70,32 +60,15 @@ def read(words, tree, slot, address, shape, log):
         for at in range(done, min(done + PIN_READS, len(log))):
             row = log[at]
             row[KEY] = np.int64(prng_below(words, slot, keys))
-            row[MOST] = EVERYWHERE
+            row[BOUND] = EVERYWHERE
             if prng_below(words, slot, keys) & U1 != U0:
-                row[MOST] = np.int64(prng_below(words, slot, keys))
+                row[BOUND] = np.int64(prng_below(words, slot, keys))
             ask(words, tree, slot, address, shape, row)
         epoch_unpin(words, slot)
         if log[done, V1] == version_now(words, tree, shape):
             sched_yield()  # nothing has changed meanwhile: whoever writes may want this core
         done = min(done + PIN_READS, len(log))
     return done
-
-
-@kernel
-def ask(words, tree, slot, address, shape, row):
-    """Ask once, between two looks at the version, and complete the row."""
-    key = np.uint64(shape[ORIGIN] + row[KEY])
-    most = UMAX if row[MOST] == EVERYWHERE else np.uint64(shape[ORIGIN] + row[MOST])
-    words[slot + RESULT_TRIES] = U0
-    row[V1] = version_now(words, tree, shape)
-    status = entry_call(words, address, tree, slot, key, most, U0, U0, U0)
-    fence_acquire("V2")
-    row[V2] = version_now(words, tree, shape)
-    row[STATUS] = np.int64(status)
-    row[FIRST] = np.int64(words[slot + RESULT_FIRST]) - shape[ORIGIN]
-    row[LAST] = np.int64(words[slot + RESULT_LAST]) - shape[ORIGIN]
-    row[VALUE] = np.int64(words[slot + RESULT_VALUE])
-    row[TRIES] = np.int64(words[slot + RESULT_TRIES])
 
 
 @driver
@@ -129,7 +102,7 @@ def is_right(row, kind, state, values):
     if kind == LOAD:
         return row[STATUS] == max(values[state[cell]], 0)
     cell = wanted(kind, state, values, cell)
-    if cell >= 0 and kind == FIND and first_of(state, cell) * CELL_KEYS > row[MOST]:
+    if cell >= 0 and kind == FIND and first_of(state, cell) * CELL_KEYS > row[BOUND]:
         cell = -1
     if cell < 0:
         return row[STATUS] == NOT_FOUND
@@ -163,7 +136,7 @@ def is_loosely_right(row, kind, states, values):
     if row[STATUS] == OK:
         beyond = first > row[KEY] if kind == NEXT else last < row[KEY]
         if kind == FIND:
-            beyond = last >= row[KEY] and first <= row[MOST]
+            beyond = last >= row[KEY] and first <= row[BOUND]
         there = False
         for number in range(len(states)):
             there = there or is_entry(states[number], values, first, last, row[VALUE])
@@ -178,7 +151,7 @@ def is_loosely_right(row, kind, states, values):
         nearer = last < begin * CELL_KEYS if kind == PREV else first > end * CELL_KEYS
         if row[STATUS] == OK and not nearer:
             return True
-        if kind == FIND and begin * CELL_KEYS > row[MOST]:
+        if kind == FIND and begin * CELL_KEYS > row[BOUND]:
             return True
         if is_still(states, begin, end):
             return False

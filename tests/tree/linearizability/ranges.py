@@ -8,32 +8,36 @@ give something that was there, and nothing that was there throughout lies nearer
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from stressd_kernels.door import (
-    borrowed,
-    driver,
-    entry_call,
-    fence_acquire,
-    kernel,
-    load_relaxed,
-    sched_yield,
-)
+from stressd_kernels.door import borrowed, driver, kernel, load_relaxed, sched_yield
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
-from stressd_kernels.layout import (
-    RESULT_FIRST,
-    RESULT_LAST,
-    RESULT_TRIES,
-    RESULT_VALUE,
-    U0,
-)
+from stressd_kernels.layout import U0
 from stressd_kernels.maple.search import CROSSING_TRIES
 from stressd_kernels.prng import prng_below
-from stressd_kernels.status import ZERO, Status
+from stressd_kernels.status import ZERO
+from tests.tree.linearizability.rows import (
+    BOUND,
+    FIRST,
+    JUDGED,
+    KEY,
+    LAST,
+    LOOSE,
+    NOT_FOUND,
+    OK,
+    OVERLAPPED,
+    PIN_READS,
+    ROW,
+    STATUS,
+    TRIES,
+    V1,
+    V2,
+    VALUE,
+    Log,
+    ask,
+)
 from tests.tree.linearizability.states import (
     CELL_KEYS,
     CELLS,
-    ORIGIN,
     SHIFT,
     STOP,
     first_of,
@@ -44,18 +48,8 @@ from tests.tree.linearizability.states import (
 
 FIND_REV, WALK, SEEK, SEEK_REV = range(4)
 
-V1, V2, KEY, BOUND, STATUS, FIRST, LAST, VALUE, TRIES = range(9)
-ROW = 9
-JUDGED, OVERLAPPED, LOOSE = range(3)  # of totals
-
-PIN_READS = 8
 KINDS_OF_BOUND = np.uint64(4)
-OK = int(Status.OK)
-NOT_FOUND = int(Status.NOT_FOUND)
 ZERO_WORD = ZERO - (1 << 64)  # as a signed number
-
-
-Log = npt.NDArray[np.int64]
 
 
 @driver
@@ -82,23 +76,6 @@ def read(words, tree, slot, address, shape, log):
             sched_yield()  # nothing has changed meanwhile: whoever writes may want this core
         done = min(done + PIN_READS, len(log))
     return done
-
-
-@kernel
-def ask(words, tree, slot, address, shape, row):
-    """Ask once, between two looks at the version, and complete the row."""
-    key = np.uint64(shape[ORIGIN] + row[KEY])
-    bound = np.uint64(shape[ORIGIN] + row[BOUND])
-    words[slot + RESULT_TRIES] = U0
-    row[V1] = version_now(words, tree, shape)
-    status = entry_call(words, address, tree, slot, key, bound, U0, U0, U0)
-    fence_acquire("V2")
-    row[V2] = version_now(words, tree, shape)
-    row[STATUS] = np.int64(status)
-    row[FIRST] = np.int64(words[slot + RESULT_FIRST]) - shape[ORIGIN]
-    row[LAST] = np.int64(words[slot + RESULT_LAST]) - shape[ORIGIN]
-    row[VALUE] = np.int64(words[slot + RESULT_VALUE])
-    row[TRIES] = np.int64(words[slot + RESULT_TRIES])
 
 
 @driver
