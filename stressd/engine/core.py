@@ -240,12 +240,16 @@ class Engine:
         """Free what waits, check every tree as a whole, count every node; nobody may run."""
         self._idle = [True] * len(self._seats)
         self._arena.go_on()
-        self._trace.end()
+        self.end_trace()
         with self._checking:
             if self._spaces:
                 self._spaces.validate(lambda: False)
             found = self._checker.structure(lambda: False, at_once=True)
             return found + self._checker.accounting()
+
+    def end_trace(self) -> None:
+        """Write what is left of the trace, if there is one; nobody may run."""
+        self._trace.end()
 
     def close(self) -> None:
         """Remove the rings' files and end the trace; the engine cannot be used any more."""

@@ -141,6 +141,8 @@ class Session:
             return
         if self.may_finish():
             await self.finish(self.engine)
+        elif not self.patience.given_up:  # what led to the finding is in the trace
+            await self.patience.call(self.engine.end_trace)
         await self.last_look(self.engine)
 
     # -- the phases ----------------------------------------------------------------------

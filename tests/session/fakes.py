@@ -129,6 +129,9 @@ class FakeEngine:
         fresh, self.found = self.found, []
         return fresh
 
+    def end_trace(self) -> None:
+        """Write nothing."""
+
     def close(self) -> None:
         self.calls.append("close")
 
