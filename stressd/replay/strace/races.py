@@ -27,9 +27,9 @@ Judge = Callable[[Operation], object]  # does a call, whatever its answer is
 
 
 def settle(waiting: list[Operation], attempt: Try, judge: Judge) -> None:
-    """Do all calls in a likely order."""
+    """Do all calls in a likely order; they come in the order in which they returned."""
     while waiting:
-        first = min(waiting, key=lambda o: o.returned.line)
+        first = waiting[0]
         ready = [o for o in waiting if o is not first and o.returned.began <= first.returned.line]
         before = _before(first, ready, attempt) if ready else None
         if before is first or (before is not None and before in ready):
