@@ -199,6 +199,10 @@ class AddressSpace:
         """Name anonymous memory; `name` is any number that stands for the name, 0 for none."""
         self._call(Call.NAME, address, length, name)
 
+    def mseal(self, address: int, length: int, flags: int = 0) -> None:
+        """Seal a range: it can never be unmapped, moved, replaced, or given other access."""
+        self._call(Call.MSEAL, address, length, flags)
+
     def mremap(
         self, address: int, length: int, new_length: int, flags: int, new_address: int = 0
     ) -> int:

@@ -141,6 +141,8 @@ class Enacted:
     def load(self, model: AddressSpace) -> dict[int, Vma]:
         """Make the address space like `model`; return which VMA has which identity."""
         self._set(self._settings(AddressSpace()), 0)
+        for record, _ in self._records():  # what was sealed must go as well
+            self.space.words[record + VMA_FLAGS] &= ~kernel_words.VM_SEALED
         self.space.munmap(0, int(kernel_words.TASK_SIZE))
         for vma in model.vmas:
             file = file_word(self.files, vma.file)
@@ -334,6 +336,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     grow.grow_down: grow_stack,
     grow.grow_up: grow_stack,
     modify.mprotect: plain("mprotect"),
+    modify.mseal: plain("mseal"),
     modify.madvise: plain("madvise"),
     modify.mlock: plain("mlock"),
     modify.munlock: plain("munlock"),

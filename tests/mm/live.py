@@ -23,7 +23,7 @@ import pytest
 from tests.mm.caller import DATA_BYTES
 from tests.mm.spec.change import Map, mmap, munmap
 from tests.mm.spec.grow import brk, fault, populate
-from tests.mm.spec.modify import madvise, mlock, mprotect, munlock
+from tests.mm.spec.modify import madvise, mlock, mprotect, mseal, munlock
 from tests.mm.spec.process import fork
 from tests.mm.spec.remap import mremap
 from tests.mm.spec.shm import remap_file_pages, shmat, shmdt
@@ -33,7 +33,7 @@ from tests.mm.spec.words import INFINITY, PAGE, Failed, Limits, Vm, page_up
 SOURCE = Path(__file__).with_name("executor.c")
 KERNEL = "6.18."  # the rules are those of this one
 MMAP, MPROTECT, MUNMAP, BRK, MREMAP, MADVISE = 9, 10, 11, 12, 25, 28
-MUNLOCK, MLOCK2, REMAP_FILE_PAGES = 150, 325, 216
+MUNLOCK, MLOCK2, REMAP_FILE_PAGES, MSEAL = 150, 325, 216, 462
 SHMGET, SHMAT, SHMCTL, SHMDT = 29, 30, 31, 67
 HEADING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) \S{4} ([0-9a-f]+) \S+ \d+\s*(.*)")
 FLAGS = {
@@ -43,7 +43,7 @@ FLAGS = {
     "io": Vm.IO, "sr": Vm.SEQ_READ, "rr": Vm.RAND_READ, "dc": Vm.DONTCOPY,
     "de": Vm.DONTEXPAND, "ac": Vm.ACCOUNT, "nr": Vm.NORESERVE, "ht": Vm.HUGETLB,
     "wf": Vm.WIPEONFORK, "dd": Vm.DONTDUMP, "mm": Vm.MIXEDMAP, "hg": Vm.HUGEPAGE,
-    "nh": Vm.NOHUGEPAGE,
+    "nh": Vm.NOHUGEPAGE, "dp": Vm.DROPPABLE, "sl": Vm.SEALED,
 }  # fmt: skip
 USER_SPACE = 1 << 47
 
@@ -125,6 +125,11 @@ class Live:
             lambda mm: mlock(mm, address, length, on_fault=on_fault),
             MLOCK2, address, length, int(on_fault),
         )  # fmt: skip
+
+    def mseal(self, address: int, length: int, flags: int = 0) -> int | str:
+        """Seal in both."""
+        words = (address, length, flags)
+        return self._both(lambda mm: mseal(mm, *words), MSEAL, *words)
 
     def munlock(self, address: int, length: int) -> int | str:
         """Unlock in both."""

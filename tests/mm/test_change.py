@@ -19,11 +19,13 @@ from tests.mm.build import (
     vma,
 )
 from tests.mm.spec.change import Map, mmap, munmap
+from tests.mm.spec.modify import madvise, mlock
 from tests.mm.spec.space import AddressSpace, File
 from tests.mm.spec.words import MAY_ACCESS, PAGE, TASK_SIZE, Limits, Vm
 
 NOREPLACE = Map.FIXED_NOREPLACE
 SHARED_ANON = 0x21
+DROPPABLE_ANON = 0x28
 WORD = 1 << 64
 
 
@@ -226,3 +228,22 @@ def test_munmap_of_a_part_of_the_vdso_is_einval() -> None:
     fails("EINVAL", lambda: munmap(mm, at(1), PAGE))
     munmap(mm, at(0), 2 * PAGE)
     assert shape(mm) == []
+
+
+def test_droppable_memory() -> None:
+    """Private and anonymous; never accounted for, dumped or inherited, never locked nor grown."""
+    droppable = Vm.DROPPABLE | Vm.NORESERVE | Vm.WIPEONFORK | Vm.DONTDUMP
+    assert flags_of(RW, DROPPABLE_ANON) == Vm.READ | Vm.WRITE | droppable
+    fails("EINVAL", lambda: flags_of(RW, DROPPABLE_ANON | Map.LOCKED))
+    fails("EINVAL", lambda: flags_of(RW, DROPPABLE_ANON | Map.GROWSDOWN))
+    fails("EINVAL", lambda: flags_of(RW, Map.DROPPABLE, File()))
+
+
+def test_droppable_memory_stays_so() -> None:
+    """It cannot be made inherited or dumped, and is passed over by mlock."""
+    mm = space()
+    mapped(mm, 0, 4, RW, DROPPABLE_ANON)
+    for advice in (17, 19):
+        fails("EINVAL", lambda a=advice: madvise(mm, at(0), PAGE, a))  # type: ignore[misc]
+    mlock(mm, at(0), 4 * PAGE)
+    assert not mm.vmas[0].flags & Vm.LOCKED

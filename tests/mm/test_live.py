@@ -135,3 +135,44 @@ def test_the_vdso_is_one_piece(live: Live) -> None:
     assert live.munmap(vdso.start, PAGE) == "EINVAL"
     assert live.mremap(vdso.start, PAGE, PAGE, 3, at(5)) == "EINVAL"
     assert live.mremap(vdso.start, 2 * PAGE, 2 * PAGE, 3, at(5)) == at(5)
+
+
+def test_sealed_memory(live: Live) -> None:
+    """What may still be done with it, and what is kept before an error."""
+    live.mmap(at(0), 8 * PAGE, RW, HERE)
+    assert live.mseal(at(2), 2 * PAGE, 1) == live.mseal(at(2) + 1, PAGE) == "EINVAL"
+    assert live.mseal(at(7), 2 * PAGE) == "ENOMEM"
+    assert live.mseal(at(2), 2 * PAGE) == 0
+    assert live.munmap(at(3), PAGE) == live.munmap(at(1), 4 * PAGE) == "EPERM"
+    assert live.mmap(at(3), 3 * PAGE, RW, HERE) == "EPERM"
+    assert live.mprotect(at(2), PAGE, RW) == live.mprotect(at(0), 6 * PAGE, R) == "EPERM"
+    assert live.mremap(at(2), 2 * PAGE, 2 * PAGE, 0) == "EPERM"
+    assert live.mremap(at(0), 2 * PAGE, 4 * PAGE, MAYMOVE) != "EPERM"
+    assert live.mremap(at(4), PAGE, PAGE, 3, at(3)) == "EPERM"
+    assert live.mlock(at(2), PAGE, on_fault=True) == live.munlock(at(2), PAGE) == 0
+    for advice in (4, 10, 11, 16, 18, 19):
+        assert live.madvise(at(2), 2 * PAGE, advice) == 0
+    live.mmap(at(20), 4 * PAGE, R, HERE)
+    assert live.mseal(at(20), 4 * PAGE) == 0
+    for advice in (4, 8, 10, 18, 24):
+        assert live.madvise(at(21), PAGE, advice) == "EPERM"
+    live.madvise(at(21), PAGE, 1)
+    live.fork()
+    assert live.munmap(at(2), PAGE) == "EPERM"
+
+
+def test_droppable_memory(live: Live) -> None:
+    """It merges with its like, and cannot be locked, dumped or inherited."""
+    droppable = int(Map.ANONYMOUS | Map.DROPPABLE | Map.FIXED)
+    assert live.mmap(at(0), 4 * PAGE, RW, droppable) == at(0)
+    live.touch(at(1), write=True)
+    assert live.mmap(at(4), 4 * PAGE, RW, droppable) == at(4)
+    assert live.mmap(at(9), PAGE, RW, droppable | Map.LOCKED) == "EINVAL"
+    assert live.mmap(at(9), PAGE, RW, droppable | Map.GROWSDOWN) == "EINVAL"
+    assert live.mmap(at(9), PAGE, R, droppable & ~0x20, next(iter(live.files))) == "EINVAL"
+    assert live.madvise(at(1), PAGE, 17) == live.madvise(at(1), PAGE, 19) == "EINVAL"
+    assert live.mlock(at(1), PAGE, on_fault=True) == 0
+    live.mprotect(at(2), PAGE, R)
+    live.mprotect(at(2), PAGE, RW)
+    live.fork()
+    live.touch(at(1), write=True)

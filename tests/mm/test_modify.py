@@ -19,7 +19,7 @@ from tests.mm.build import (
     space,
     vma,
 )
-from tests.mm.spec.change import mmap
+from tests.mm.spec.change import mmap, munmap
 from tests.mm.spec.modify import (
     PROT_GROWSDOWN,
     PROT_GROWSUP,
@@ -28,9 +28,11 @@ from tests.mm.spec.modify import (
     mlock,
     mlockall,
     mprotect,
+    mseal,
     munlock,
     name_range,
 )
+from tests.mm.spec.remap import mremap
 from tests.mm.spec.space import AddressSpace, Anon, File
 from tests.mm.spec.words import LOCKED_MASK, PAGE, Limits, Vm
 
@@ -224,6 +226,71 @@ def test_madvise_populate_write() -> None:
     fails("EINVAL", lambda: madvise(mm, at(0), 2 * PAGE, POPULATE_WRITE))
     fails("ENOMEM", lambda: madvise(mm, at(2), 2 * PAGE, POPULATE_WRITE))
     assert [v.anon is not None for v in mm.vmas] == [True, False, False]
+
+
+# -- mseal -------------------------------------------------------------------------------------
+
+
+def test_mseal_refuses() -> None:
+    """EINVAL for flags, off a page, and if it wraps; ENOMEM for a hole, before anything changes."""
+    mm = space(vma(0, 2), vma(3, 4))
+    fails("EINVAL", lambda: mseal(mm, at(0), PAGE, 1))
+    fails("EINVAL", lambda: mseal(mm, at(0) + 1, PAGE))
+    fails("EINVAL", lambda: mseal(mm, at(0), (1 << 64) - at(0)))
+    fails("ENOMEM", lambda: mseal(mm, at(0), 4 * PAGE))
+    mseal(mm, at(9), 0)
+    assert [v.flags for v in mm.vmas] == [WRITABLE, WRITABLE]
+
+
+def sealed() -> AddressSpace:
+    """Return six pages, of which two in the middle are sealed."""
+    mm = space(vma(0, 6))
+    mseal(mm, at(2), 2 * PAGE)
+    assert shape(mm) == [(0, 2), (2, 4), (4, 6)]
+    return mm
+
+
+def test_what_is_sealed_is_not_unmapped_or_replaced() -> None:
+    """EPERM; a first VMA that is not sealed is split before that is seen."""
+    mm = sealed()
+    fails("EPERM", lambda: munmap(mm, at(2), PAGE))
+    fails("EPERM", lambda: munmap(mm, at(3), PAGE))
+    fails("EPERM", lambda: munmap(mm, at(3), 2 * PAGE))
+    assert shape(mm) == [(0, 2), (2, 4), (4, 6)]
+    fails("EPERM", lambda: munmap(mm, at(1), 4 * PAGE))
+    assert shape(mm) == [(0, 1), (1, 2), (2, 4), (4, 6)]
+    fails("EPERM", lambda: mmap(mm, at(3), 2 * PAGE, RW, PRIVATE_ANON | FIXED))
+    munmap(mm, at(4), 2 * PAGE)
+    assert shape(mm) == [(0, 1), (1, 2), (2, 4)]
+
+
+def test_what_is_sealed_keeps_its_access_and_its_place() -> None:
+    """EPERM, even for the access that it has; what comes before it changes."""
+    mm = sealed()
+    fails("EPERM", lambda: protect(mm, 2, 1, RW))
+    fails("EPERM", lambda: protect(mm, 0, 6, R))
+    assert mm.vmas[0].flags & Vm.WRITE == Vm.NONE
+    fails("EPERM", lambda: mremap(mm, at(2), 2 * PAGE, 2 * PAGE, 0))
+    fails("EPERM", lambda: mremap(mm, at(2), 2 * PAGE, 2 * PAGE, 3, at(50)))
+    fails("EPERM", lambda: mremap(mm, at(4), 2 * PAGE, 2 * PAGE, 3, at(1)))
+    fails("EPERM", lambda: mremap(mm, at(0), 6 * PAGE, PAGE, 0))
+
+
+def test_what_is_sealed_may_be_locked_named_and_advised() -> None:
+    """But not to discard what cannot be written to: that would change what can be read."""
+    mm = sealed()
+    mlock(mm, at(2), PAGE)
+    munlock(mm, at(2), PAGE)
+    name_range(mm, at(2), PAGE, "x")
+    name_range(mm, at(2), PAGE, None)
+    madvise(mm, at(2), PAGE, DONTFORK)
+    madvise(mm, at(2), PAGE, DOFORK)
+    assert shape(mm) == [(0, 2), (2, 4), (4, 6)]
+    read_only = space(vma(0, 2, READ_ONLY))
+    mseal(read_only, at(0), 2 * PAGE)
+    for advice in (DONTNEED, DONTFORK, WIPEONFORK):
+        fails("EPERM", lambda a=advice: madvise(read_only, at(1), PAGE, a))  # type: ignore[misc]
+    madvise(read_only, at(1), PAGE, RANDOM)
 
 
 # -- mlock, names, policies --------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mm.build import READ_ONLY, RW, R, at, fails, shape, space, vma
-from tests.mm.spec.modify import mprotect
+from tests.mm.spec.modify import mprotect, mseal
 from tests.mm.spec.remap import mremap
 from tests.mm.spec.shm import SHM_RDONLY, SHM_REMAP, SHM_RND, remap_file_pages, shmat, shmdt
 from tests.mm.spec.space import AddressSpace, File
@@ -67,6 +67,16 @@ def test_shmdt_ends_where_the_segment_does() -> None:
     mremap(mm, at(1), 3 * PAGE, 4 * PAGE, 0)
     shmdt(mm, at(0))
     assert shape(mm) == [(1, 5)]
+
+
+def test_shmdt_leaves_what_is_sealed() -> None:
+    """And tells nobody."""
+    mm = attached(0, 4)
+    mseal(mm, at(1), PAGE)
+    shmdt(mm, at(0))
+    assert shape(mm) == [(1, 2)]
+    fails("EPERM", lambda: shmat(mm, 4 * PAGE, at(0), SHM_REMAP))
+    fails("EPERM", lambda: remap_file_pages(mm, at(1), PAGE, 2))
 
 
 def test_remap_file_pages_maps_again() -> None:

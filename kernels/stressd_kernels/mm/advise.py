@@ -4,7 +4,9 @@ Holes are skipped, and told with ENOMEM at the end. MADV_POPULATE_WRITE writes t
 whatever else is about pages alone changes nothing here.
 
     EINVAL    unknown advice; off a page; a range that wraps; WIPEONFORK on files and shared
-              memory, DOFORK on device memory, DODUMP on special memory
+              memory, DOFORK on device memory, DODUMP on special memory, DODUMP and KEEPONFORK
+              on droppable memory
+    EPERM     what would discard pages that are sealed and cannot be written to
     ENOMEM    a hole; too many VMAs
 
 Source: FEATURES.md 2, mprotect and its kin; tests/mm/spec/modify.py.
@@ -15,16 +17,19 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import prepare_anon
+from stressd_kernels.mm.anon import is_anonymous, prepare_anon
 from stressd_kernels.mm.frame import mm_begin, mm_end
+from stressd_kernels.mm.lookup import find_within, vma_next
 from stressd_kernels.mm.walk import flags_modify, part_at
 from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,
+    EPERM,
     FILE_SPECIAL,
     PAGE_MASK,
     VM_DONTCOPY,
     VM_DONTDUMP,
+    VM_DROPPABLE,
     VM_HUGEPAGE,
     VM_HUGETLB,
     VM_IO,
@@ -33,6 +38,7 @@ from stressd_kernels.mm.words import (
     VM_NONE,
     VM_PFNMAP,
     VM_RAND_READ,
+    VM_SEALED,
     VM_SEQ_READ,
     VM_SHARED,
     VM_SPECIAL,
@@ -40,11 +46,13 @@ from stressd_kernels.mm.words import (
     VM_WRITE,
     page_up,
 )
-from stressd_kernels.records import NO_RECORD, VMA_FILE, VMA_FLAGS
+from stressd_kernels.records import NO_RECORD, VMA_FILE, VMA_FLAGS, VMA_START
 
+DONTFORK = np.uint64(10)
 DOFORK = np.uint64(11)
 DODUMP = np.uint64(17)
 WIPEONFORK = np.uint64(18)
+KEEPONFORK = np.uint64(19)
 POPULATE_WRITE = np.uint64(23)
 READING = VM_SEQ_READ | VM_RAND_READ
 
@@ -53,17 +61,19 @@ ADVICE = (
     (np.uint64(0), READING, VM_NONE),  # NORMAL
     (np.uint64(1), READING, VM_RAND_READ),  # RANDOM
     (np.uint64(2), READING, VM_SEQ_READ),  # SEQUENTIAL
-    (np.uint64(10), VM_NONE, VM_DONTCOPY),  # DONTFORK
+    (DONTFORK, VM_NONE, VM_DONTCOPY),
     (DOFORK, VM_DONTCOPY, VM_NONE),
     (np.uint64(14), VM_NOHUGEPAGE, VM_HUGEPAGE),  # HUGEPAGE
     (np.uint64(15), VM_HUGEPAGE, VM_NOHUGEPAGE),  # NOHUGEPAGE
     (np.uint64(16), VM_NONE, VM_DONTDUMP),  # DONTDUMP
     (DODUMP, VM_DONTDUMP, VM_NONE),
     (WIPEONFORK, VM_NONE, VM_WIPEONFORK),
-    (np.uint64(19), VM_WIPEONFORK, VM_NONE),  # KEEPONFORK
+    (KEEPONFORK, VM_WIPEONFORK, VM_NONE),
 )
 # WILLNEED, DONTNEED, FREE, REMOVE, COLD, PAGEOUT, POPULATE_READ, POPULATE_WRITE, ... : pages alone
 OTHERS = tuple(np.uint64(n) for n in (3, 4, 8, 9, 20, 21, 22, 23, 24, 25, 100, 101, 102, 103))
+# those that discard pages: DONTNEED, FREE, REMOVE, DONTNEED_LOCKED, GUARD_INSTALL
+DISCARDS = (*(np.uint64(n) for n in (4, 8, 9, 24, 102)), DONTFORK, WIPEONFORK)
 
 
 @kernel
@@ -85,13 +95,39 @@ def is_advice(advice):
 
 
 @kernel
+def discards(advice):
+    """Say whether advice throws pages away, here or in a child."""
+    return advice in DISCARDS
+
+
+@kernel
+def keeps_pages(words, vma):
+    """Say whether a VMA is sealed against discarding: anonymous, and not to be written to."""
+    flags = words[vma + VMA_FLAGS]
+    return flags & VM_SEALED != U0 and flags & VM_WRITE == U0 and is_anonymous(words, vma)
+
+
+@kernel
+def pages_kept(words, mm, slot, start, end):
+    """Say whether any VMA of a range is sealed against discarding."""
+    vma = find_within(words, mm, slot, start, end)
+    while vma != NO_RECORD and words[vma + VMA_START] < end:
+        if keeps_pages(words, vma):
+            return True
+        vma = vma_next(words, mm, slot, vma)
+    return False
+
+
+@kernel
 def is_forbidden(words, vma, advice):
     """Say whether a VMA must not be given this advice."""
     flags, file = words[vma + VMA_FLAGS], words[vma + VMA_FILE]
     if advice == DOFORK:
         return flags & VM_IO != U0
-    if advice == DODUMP:
-        return flags & VM_SPECIAL != U0 and flags & VM_HUGETLB == U0
+    if advice == DODUMP and flags & VM_SPECIAL != U0 and flags & VM_HUGETLB == U0:
+        return True
+    if advice in (DODUMP, KEEPONFORK):
+        return flags & VM_DROPPABLE != U0
     if advice == WIPEONFORK:
         return (file != U0 and file & FILE_SPECIAL == U0) or flags & VM_SHARED != U0
     return False
@@ -106,6 +142,8 @@ def advise_range(words, mm, slot, start, end, advice):
         vma, first, stop = part_at(words, mm, slot, start, end)
         if vma == NO_RECORD:
             return ENOMEM
+        if discards(advice) and keeps_pages(words, vma):
+            return EPERM
         if is_forbidden(words, vma, advice):
             return EINVAL
         hole = hole or first > start
@@ -146,4 +184,6 @@ def madvise(base, mm, slot, a, b, c, d, e):
         status = write_range(words, mm, slot, a, end)
     elif advice_flags(c)[0]:
         status = advise_range(words, mm, slot, a, end, c)
+    elif discards(c) and pages_kept(words, mm, slot, a, end):
+        status = EPERM
     return mm_end(words, mm, slot, status)

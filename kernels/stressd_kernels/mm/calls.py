@@ -31,6 +31,7 @@ compiling it again. `a` .. `e` are uint64; a sixth argument stands in words[slot
     RECORD_BEGIN    -: an empty address space begins, for what is recorded
     SEARCH          length, low, high (exclusive), mask, offset; MM_OFFSET: 1 top-down     address
     VALIDATE        -
+    MSEAL           address, length, flags (0)
     FIND_VMA        address                                          value of the VMA, or 0
     FIND_PREV       address                                          the same of the VMA before it
     FIND_WITHIN     start, end (exclusive): find_vma_intersection    "
@@ -89,6 +90,7 @@ class Call(IntEnum):
     SEARCH = 24
     VALIDATE = 25
     RECORD_BEGIN = 26
+    MSEAL = 27
     FIND_VMA = 32
     FIND_PREV = 33
     FIND_WITHIN = 34

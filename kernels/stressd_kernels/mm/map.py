@@ -51,6 +51,7 @@ from stressd_kernels.mm.words import (
     FILE_WRITABLE,
     FILE_ZERO,
     MAP_ANONYMOUS,
+    MAP_DROPPABLE,
     MAP_FIXED,
     MAP_FIXED_NOREPLACE,
     MAP_GROWSDOWN,
@@ -70,7 +71,9 @@ from stressd_kernels.mm.words import (
     PROT_WRITE,
     VM_ACCESS,
     VM_ACCOUNT,
+    VM_DONTDUMP,
     VM_DONTEXPAND,
+    VM_DROPPABLE,
     VM_GROWSDOWN,
     VM_HUGETLB,
     VM_LOCKED,
@@ -82,6 +85,7 @@ from stressd_kernels.mm.words import (
     VM_NORESERVE,
     VM_SHARED,
     VM_SPECIAL,
+    VM_WIPEONFORK,
     VM_WRITE,
     file_identity,
     identity,
@@ -110,6 +114,7 @@ MMAP_HELD = int(Call.MMAP_HELD)
 POPULATE_HELD = int(Call.POPULATE_HELD)
 HUGE_ANONYMOUS = MAP_ANONYMOUS | MAP_HUGETLB
 FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
+DROPPABLE = VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP  # of such a mapping
 POPULATES = MAP_POPULATE | MAP_NONBLOCK
 OPEN = FILE_READABLE | FILE_WRITABLE | FILE_HUGE_ALIGNED  # a file of the kernel's own
 
@@ -133,10 +138,12 @@ def flags_wanted(words, mm, prot, flags):
 
 @kernel
 def type_is_known(flags, file):
-    """Say whether a mapping is shared or private; SHARED_VALIDATE needs a file."""
+    """Say whether a mapping is shared or private; SHARED_VALIDATE needs a file, DROPPABLE none."""
     kind = flags & MAP_TYPE
     if kind == MAP_SHARED_VALIDATE:
         return file != U0
+    if kind == MAP_DROPPABLE:
+        return file == U0
     return kind in (MAP_SHARED, MAP_PRIVATE)
 
 
@@ -145,10 +152,14 @@ def flags_permitted(vm_flags, prot, flags, file):
     """Return (OK, the VM_* flags that the open file leaves), or (EINVAL or EACCES, anything).
 
     A shared mapping of a file not open for writing can never be written to, and is not SHARED
-    for merging. Only private anonymous memory grows down.
+    for merging. Only private anonymous memory grows down, and such as cannot be dropped.
     """
     if not type_is_known(flags, file):
         return EINVAL, vm_flags
+    if flags & MAP_TYPE == MAP_DROPPABLE:
+        if flags & MAP_LOCKED != U0 or vm_flags & VM_GROWSDOWN != U0:
+            return EINVAL, vm_flags
+        vm_flags |= DROPPABLE
     if file != U0 and file & FILE_HUGETLB == U0:
         if flags & MAP_SHARED != U0 and file & FILE_WRITABLE == U0:
             if prot & PROT_WRITE != U0:

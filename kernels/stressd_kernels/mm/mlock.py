@@ -1,9 +1,9 @@
 """mlock, munlock, mlockall: memory that stays in memory.
 
-A range is rounded outwards to pages and must have no hole: ENOMEM at the first one. Special and
-huge memory is passed over. What is locked is touched at once, unless only on a fault; memory
-that cannot be accessed is locked, but ENOMEM is answered all the same. More than RLIMIT_MEMLOCK,
-what is locked already counted once, is ENOMEM before anything changes.
+A range is rounded outwards to pages and must have no hole: ENOMEM at the first one. Special,
+huge and droppable memory is passed over. What is locked is touched at once, unless only on a
+fault; memory that cannot be accessed is locked, but ENOMEM is answered all the same. More than
+RLIMIT_MEMLOCK, what is locked already counted once, is ENOMEM before anything changes.
 
 mlockall sets what is mapped (CURRENT), what will be (FUTURE) or both; without FUTURE nothing that
 comes is locked any more. Errors of single VMAs are passed over.
@@ -27,6 +27,7 @@ from stressd_kernels.mm.words import (
     PAGE_MASK,
     PAGE_SHIFT,
     VM_ACCESS,
+    VM_DROPPABLE,
     VM_HUGETLB,
     VM_IO,
     VM_LOCKED,
@@ -50,7 +51,7 @@ POPULATE_HELD = int(Call.POPULATE_HELD)
 def lock_part(words, mm, slot, vma, span, flags):
     """Set the lock flags of a part of a VMA; return (status, up to where that is done)."""
     was = words[vma + VMA_FLAGS]
-    if was & (VM_SPECIAL | VM_HUGETLB) != U0:
+    if was & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE) != U0:
         return OK, span[1]
     return flags_modify(words, mm, slot, vma, span, was & ~VM_LOCKED_MASK | flags)
 

@@ -1,6 +1,7 @@
 """mprotect: what may be done with a range.
 
-Stops at the first hole with ENOMEM, and at the first VMA that may not have this access with EACCES.
+Stops at the first hole with ENOMEM, at the first VMA that may not have this access with EACCES, and
+at the first that is sealed with EPERM.
 With PROT_GROWSDOWN it begins where the VMA does, which must grow down; with PROT_GROWSUP it ends
 where the VMA does, which must grow up.
 
@@ -30,6 +31,7 @@ from stressd_kernels.mm.words import (
     EACCES,
     EINVAL,
     ENOMEM,
+    EPERM,
     PAGE_MASK,
     PAGE_SHIFT,
     VM_ACCESS,
@@ -39,6 +41,7 @@ from stressd_kernels.mm.words import (
     VM_HUGETLB,
     VM_LOCKED,
     VM_NORESERVE,
+    VM_SEALED,
     VM_SHARED,
     VM_WRITE,
     page_up,
@@ -100,6 +103,8 @@ def protect_part(words, mm, slot, vma, span, access):
     was = words[vma + VMA_FLAGS]
     if access << MAY_SHIFT & ~was != U0:
         return EACCES, start
+    if was & VM_SEALED != U0:
+        return EPERM, start
     flags = was & ~VM_ACCESS | access
     if flags == was:
         return OK, end

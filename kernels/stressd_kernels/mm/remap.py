@@ -16,6 +16,7 @@ A *request* is (address, length, new length, MREMAP_* flags, new address), the l
               several VMAs that has a place of its own
     ENOMEM    limits; no room; too few VMAs left
     EAGAIN    more locked memory than allowed
+    EPERM     what is sealed
 
 What was unmapped or moved before an error stays so.
 
@@ -47,6 +48,7 @@ from stressd_kernels.mm.words import (
     EFAULT,
     EINVAL,
     ENOMEM,
+    EPERM,
     FILE_CLOSES,
     FILE_ZERO,
     MAP_FIXED,
@@ -59,6 +61,7 @@ from stressd_kernels.mm.words import (
     VM_HUGETLB,
     VM_MAYSHARE,
     VM_PFNMAP,
+    VM_SEALED,
     VM_SHARED,
     page_up,
 )
@@ -164,6 +167,8 @@ def vma_asked(words, mm, slot, request):
     vma = vma_lookup(words, mm, slot, request[0])
     if vma == NO_RECORD:
         return EFAULT, vma, request
+    if words[vma + VMA_FLAGS] & VM_SEALED != U0:
+        return EPERM, vma, request
     status = OK
     if words[vma + VMA_FLAGS] & VM_HUGETLB != U0:
         status, request = rounded_to_huge(request)

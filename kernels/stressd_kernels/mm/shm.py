@@ -7,7 +7,8 @@ Each attachment is an open file of its own, which wants to be told when a VMA of
                         is there, unless SHM_REMAP says so, which needs an address
     shmdt               unmaps what is left of the attachment at an address: its first VMA need not
                         begin there, but must show the page that belongs where it begins. Of
-                        what follows, as far as the segment reaches, all that does so too goes.
+                        what follows, as far as the segment reaches, all that does so too goes;
+                        what is sealed stays, and nobody is told.
                         EINVAL if nothing is
     remap_file_pages    maps a range of a shared mapping again, from another page of the file on.
                         EINVAL if the range is empty, not shared, or reaches over a hole or into
@@ -161,9 +162,9 @@ def detach_from(words, mm, slot, vma, address):
     status = OK
     while status == OK and vma != NO_RECORD:
         start, end = words[vma + VMA_START], words[vma + VMA_END]
-        status = mm_call(words, MUNMAP_HELD, mm, slot, start, end, U0, U0, U0)
+        mm_call(words, MUNMAP_HELD, mm, slot, start, end, U0, U0, U0)
         vma = rest_from(words, mm, slot, end, address, of)
-        if status == OK and vma != NO_RECORD:
+        if vma != NO_RECORD:
             status = mm_again(words, mm, slot)
     return status
 

@@ -15,8 +15,9 @@ from tests.mm.build import WRITABLE, R
 from tests.mm.caller import GUARD
 from tests.mm.kernels.drawing import Drawing
 from tests.mm.kernels.pair import flags_word, settings_of
-from tests.mm.spec.change import munmap
+from tests.mm.spec.change import Map, munmap
 from tests.mm.spec.grow import populate
+from tests.mm.spec.modify import mseal
 from tests.mm.spec.remap import MAYMOVE
 from tests.mm.spec.space import AddressSpace, Vma
 from tests.mm.spec.words import INFINITY, PAGE, TASK_SIZE, Limits, Vm
@@ -34,7 +35,7 @@ class Wild(Drawing):
         """Return what can be done, and how often."""
         return super().kinds() | {
             self.locked: 3, self.touched: 2, self.stand: 2, self.limit: 1,
-            self.odd: 6, self.beyond: 4,
+            self.odd: 6, self.beyond: 4, self.seal: 1, self.droppable: 2,
         }  # fmt: skip
 
     def call(self) -> None:
@@ -92,6 +93,23 @@ class Wild(Drawing):
             far = self.dice.choice((0, 1, 2, GUARD - 1, GUARD, GUARD + 1, 300)) * PAGE
             up = vma.flags & Vm.GROWSUP
             self.pair.touch(vma.end + far if up else max(0, vma.start - PAGE - far), write=True)
+
+    def seal(self) -> None:
+        """Seal a little, for good."""
+        address, length, flags = self.address(), self.length(), self.dice.choice((0, 0, 0, 1))
+        self.pair.both(
+            f"mseal {address:#x} {length:#x} {flags}",
+            lambda mm: mseal(mm, address, length, flags),
+            lambda mm: mm.mseal(address, length, flags),
+        )
+
+    def droppable(self) -> None:
+        """Map what the kernel may drop; rarely with flags that this does not go with."""
+        unusual = self.dice.choice((0, 0, 0, Map.LOCKED, Map.GROWSDOWN, Map.STACK))
+        flags = int(Map.DROPPABLE | Map.FIXED | unusual)
+        number = self.dice.choice((-1, -1, -1, 3))
+        flags |= int(Map.ANONYMOUS) if number < 0 else 0
+        self.pair.mmap(self.address(), self.length(), self.prot(), flags, number)
 
     def limit(self) -> None:
         """Have other limits from now on, at times none."""

@@ -34,6 +34,7 @@ class Map(IntFlag):
     SHARED = 0x1
     PRIVATE = 0x2
     SHARED_VALIDATE = 0x3
+    DROPPABLE = 0x8
     FIXED = 0x10
     ANONYMOUS = 0x20
     BELOW_2G = 0x40
@@ -141,10 +142,16 @@ def permitted(vm_flags: Vm, prot: int, flags: int, file: File | None) -> Vm:
     A shared mapping of a file not open for writing can never be written to, and is not SHARED
     for merging (/proc still shows it as such). EACCES if it is asked for, or if the file cannot
     be read at all. Only private anonymous memory grows down: EINVAL. So is a mapping neither
-    shared nor private.
+    shared nor private. What the kernel may drop must be anonymous, and neither be locked nor
+    grow; it is not accounted for, dumped, or inherited.
     """
-    if flags & MAP_TYPE not in (Map.SHARED, Map.PRIVATE, file and Map.SHARED_VALIDATE):
+    own = Map.DROPPABLE if file is None else Map.SHARED_VALIDATE
+    if flags & MAP_TYPE not in (Map.SHARED, Map.PRIVATE, own):
         raise Failed("EINVAL")
+    if flags & MAP_TYPE == Map.DROPPABLE:
+        if flags & Map.LOCKED or vm_flags & Vm.GROWSDOWN:
+            raise Failed("EINVAL")
+        vm_flags |= Vm.DROPPABLE | Vm.NORESERVE | Vm.WIPEONFORK | Vm.DONTDUMP
     if file is not None and not file.hugetlb:
         if flags & Map.SHARED and not file.writable:
             if prot & 2:
@@ -214,7 +221,8 @@ def isolate(mm: AddressSpace, start: int, end: int) -> None:
     """Split the VMAs that reach over `start` or `end`.
 
     ENOMEM only if one VMA would become three and the limit is reached: munmap may go over it
-    for a moment. If the second split fails the first one stays.
+    for a moment. EPERM if there is a sealed VMA in the range; a first one that is not is split
+    before that is seen. If the second split fails the first one stays.
     """
     vma = find_vma_intersection(mm, start, end)
     if vma is None:
@@ -222,7 +230,11 @@ def isolate(mm: AddressSpace, start: int, end: int) -> None:
     if vma.start < start:
         if end < vma.end and mm.map_count >= mm.limits.map_count:
             raise Failed("ENOMEM")
+        if vma.flags & Vm.SEALED:
+            raise Failed("EPERM")
         mm.split(vma, start, checked=False)
+    if any(v.flags & Vm.SEALED for v in mm.vmas if v.start < end and start < v.end):
+        raise Failed("EPERM")
     last = find_vma_intersection(mm, end - 1, end)
     if last is not None and last.end > end:
         mm.split(last, end, checked=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tests.mm.spec.change import access_flags, may_access
 from tests.mm.spec.grow import populate, prepare_anon
-from tests.mm.spec.lookup import find_vma, vma_lookup
+from tests.mm.spec.lookup import count_pages, find_vma, vma_lookup
 from tests.mm.spec.merge import modify
 from tests.mm.spec.space import AddressSpace, Vma
 from tests.mm.spec.words import (
@@ -28,16 +28,39 @@ from tests.mm.spec.words import (
 PROT_ALL, PROT_GROWSDOWN, PROT_GROWSUP = 0xF, 0x01000000, 0x02000000
 MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
 MADV_POPULATE_WRITE = 23
+DISCARDS = frozenset(
+    {4, 8, 9, 10, 18, 24, 102}
+)  # DONTNEED, FREE, REMOVE, DONTFORK, WIPEONFORK, ...
 WITHOUT_LAYOUT = frozenset({3, 4, 8, 9, 20, 21, 22, 23, 24, 25, 100, 101, 102, 103})
+
+
+def mseal(mm: AddressSpace, address: int, length: int, flags: int = 0) -> None:
+    """Seal a range: it can never be unmapped, moved, replaced, or given other access (EPERM).
+
+    EINVAL for any flag, off a page, or if the range wraps. ENOMEM if there is a hole in it, before
+    anything changes.
+    """
+    end = address + page_up(length)
+    if flags or address % PAGE or end > INFINITY or (length and end == address):
+        raise Failed("EINVAL")
+    if count_pages(mm, address, end) != (end - address) // PAGE:
+        raise Failed("ENOMEM")
+    while address < end:
+        vma = vma_lookup(mm, address)
+        assert vma is not None
+        stop, flags = min(vma.end, end), vma.flags | Vm.SEALED
+        same = flags == vma.flags
+        address = stop if same else modify(mm, vma, address, stop, flags=flags).end
 
 
 def mprotect(mm: AddressSpace, address: int, length: int, prot: int) -> None:
     """Change the protection of a range.
 
     EINVAL off a page, both GROWS flags, or unknown bits; nothing to do if empty; ENOMEM if it
-    wraps. Stops at the first hole with ENOMEM, and at the first VMA that may not have this
-    access with EACCES. With PROT_GROWSDOWN it begins where the VMA does, which must grow down;
-    with PROT_GROWSUP it ends where the VMA does, which must grow up.
+    wraps. Stops at the first hole with ENOMEM, at the first VMA that may not have this access
+    with EACCES, and at the first that is sealed with EPERM. With PROT_GROWSDOWN it begins where
+    the VMA does, which must grow down; with PROT_GROWSUP it ends where the VMA does, which must
+    grow up.
     """
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
     if grows == PROT_GROWSDOWN | PROT_GROWSUP or address % PAGE:
@@ -79,6 +102,8 @@ def _protect(mm: AddressSpace, vma: Vma, start: int, end: int, access: Vm) -> in
     """
     if not may_access(vma, access):
         raise Failed("EACCES")
+    if vma.flags & Vm.SEALED:
+        raise Failed("EPERM")
     flags = vma.flags & ~ACCESS | access
     if flags == vma.flags:
         return end
@@ -102,13 +127,14 @@ def _protect(mm: AddressSpace, vma: Vma, start: int, end: int, access: Vm) -> in
 def advised(vma: Vma, advice: int) -> Vm:
     """Return the flags of a VMA that was given advice, or fail.
 
-    EINVAL for WIPEONFORK on files and shared memory, DOFORK on device memory, and DODUMP on
-    special memory.
+    EINVAL for WIPEONFORK on files and shared memory, DOFORK on device memory, DODUMP on special
+    memory, and both DODUMP and KEEPONFORK on droppable memory.
     """
     forbidden = {
         11: vma.flags & Vm.IO,
-        17: vma.flags & SPECIAL and not vma.flags & Vm.HUGETLB,
+        17: (vma.flags & SPECIAL and not vma.flags & Vm.HUGETLB) or vma.flags & Vm.DROPPABLE,
         18: vma.has_file or vma.flags & Vm.SHARED,
+        19: vma.flags & Vm.DROPPABLE,
     }
     if forbidden.get(advice):
         raise Failed("EINVAL")
@@ -135,8 +161,8 @@ ADVICE = {  # advice: flags cleared, flags set
 def madvise(mm: AddressSpace, address: int, length: int, advice: int) -> None:
     """Give advice on a range: some of it are flags of the VMA.
 
-    EINVAL off a page, for unknown advice, or if the range wraps. Holes are skipped, and told
-    with ENOMEM at the end.
+    EINVAL off a page, for unknown advice, or if the range wraps. EPERM at memory that is sealed
+    against what would discard its pages. Holes are skipped, and told with ENOMEM at the end.
     """
     if advice not in ADVICE and advice not in WITHOUT_LAYOUT:
         raise Failed("EINVAL")
@@ -146,13 +172,23 @@ def madvise(mm: AddressSpace, address: int, length: int, advice: int) -> None:
     if advice == MADV_POPULATE_WRITE:
         _write_all(mm, address, end)
     if advice not in ADVICE:
+        within = [v for v in mm.vmas if v.start < end and address < v.end]
+        if advice in DISCARDS and any(map(_keeps_pages, within)):
+            raise Failed("EPERM")
         return
 
     def change(vma: Vma, start: int, stop: int) -> int:
+        if advice in DISCARDS and _keeps_pages(vma):
+            raise Failed("EPERM")
         flags = advised(vma, advice)
         return stop if flags == vma.flags else modify(mm, vma, start, stop, flags=flags).end
 
     _over_holes(mm, address, end, change)
+
+
+def _keeps_pages(vma: Vma) -> bool:
+    """Tell whether a VMA is sealed against discarding: anonymous, and not to be written to."""
+    return bool(vma.flags & Vm.SEALED) and vma.anonymous and not vma.flags & Vm.WRITE
 
 
 def _write_all(mm: AddressSpace, start: int, end: int) -> None:
@@ -265,9 +301,9 @@ def _set_locked(mm: AddressSpace, start: int, size: int, flags: Vm) -> None:
 
 
 def _lock(mm: AddressSpace, vma: Vma, start: int, end: int, flags: Vm) -> int:
-    """Set the lock flags of a part; special and huge memory is passed over."""
+    """Set the lock flags of a part; special, huge and droppable memory is passed over."""
     changed = vma.flags & ~LOCKED_MASK | flags
-    if changed == vma.flags or vma.flags & (SPECIAL | Vm.HUGETLB):
+    if changed == vma.flags or vma.flags & (SPECIAL | Vm.HUGETLB | Vm.DROPPABLE):
         return end
     return modify(mm, vma, start, end, flags=changed).end
 

@@ -79,14 +79,16 @@ def _check_arguments(mm: AddressSpace, call: Remap) -> None:
 def _checked(mm: AddressSpace, call: Remap) -> Vma:
     """Return the VMA at the old address, if it may do what is asked.
 
-    EFAULT if there is none, or if what is to be kept reaches over its end (which does not
-    matter to a range that stays where it is). An old
-    length of 0 duplicates a shared mapping: EINVAL for a private one. What grows must be
-    allowed to: DONTEXPAND and PFNMAP memory is not (EFAULT), limits may forbid it (ENOMEM).
+    EFAULT if there is none; EPERM if it is sealed; EFAULT if what is to be kept reaches over its
+    end (which does not matter to a range that stays where it is). An old length of 0 duplicates a
+    shared mapping: EINVAL for a private one. What grows must be allowed to: DONTEXPAND and PFNMAP
+    memory is not (EFAULT), limits may forbid it (ENOMEM).
     """
     vma = vma_lookup(mm, call.address)
     if vma is None:
         raise Failed("EFAULT")
+    if vma.flags & Vm.SEALED:
+        raise Failed("EPERM")
     if vma.flags & Vm.HUGETLB:
         _round_to_huge(call)
     if not call.length and not vma.flags & (Vm.SHARED | Vm.MAYSHARE):

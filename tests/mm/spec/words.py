@@ -54,6 +54,8 @@ class Vm(IntFlag):
     HUGEPAGE = auto()
     NOHUGEPAGE = auto()
     GROWSUP = auto()  # not on x86-64, where no call makes such a stack
+    DROPPABLE = auto()
+    SEALED = auto()
 
 
 ACCESS = Vm.READ | Vm.WRITE | Vm.EXEC
