@@ -2,8 +2,7 @@
 
     call          asks for                                    the VMA must
     FIND_VMA      the first that ends above an address        end above it
-    FIND_PREV     the one before that                         end at or below it, if the tree
-                                                              did not change in between
+    FIND_PREV     the one before that                         (be the one that is found again)
     LOOKUP        the one that holds an address               hold it
     FIND_WITHIN   the first with an address in a range        have one
     FIND_EXACT    the one that is exactly a range             be it
@@ -38,10 +37,11 @@ from stressd_kernels.traffic.pick import is_record
 from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import NOW_FIRST, NOW_LAST, NOW_SIZE, NOW_TREE
 
-VERBS = (Verb.FIND,)
+VERBS = (Verb.FIND, Verb.FIND_REV)
 CALLS = (Call.FIND_VMA, Call.FIND_PREV, Call.FIND_WITHIN, Call.LOOKUP, Call.FIND_EXACT)
 
 FIND = int(Verb.FIND)
+FIND_REV = int(Verb.FIND_REV)
 FIND_VMA = int(Call.FIND_VMA)
 FIND_PREV = int(Call.FIND_PREV)
 FIND_WITHIN = int(Call.FIND_WITHIN)
@@ -94,19 +94,29 @@ def answer_judge(words, slot, call, value):
 
 
 @kernel
+def value_before(words, tree, slot, value):
+    """Return the value of the VMA before the one that `value` names, or of the last of all."""
+    limit = UMAX
+    if value != U0 and is_record(words, value):
+        limit = load_relaxed(words, vma_of(value) + VMA_START)
+    if limit == U0:
+        return U0
+    status = structure_call(words, FIND_REV, tree, slot, limit - U1, U0, U0, U0, U0)
+    return load_relaxed(words, slot + RESULT_VALUE) if status == STATUS_OK else U0
+
+
+@kernel
 def find_again(words, slot, call, value, version):
     """Ask the tree itself; pinned, 1 if it answers otherwise though it has not changed."""
     if version & U1 != U0:
         return U0
     tree = np.int64(load_relaxed(words, slot + NOW_TREE))
     first = load_relaxed(words, slot + NOW_FIRST)
-    if call == FIND_PREV:
-        whole = value != U0 and is_record(words, value)
-        differs = whole and load_relaxed(words, vma_of(value) + VMA_END) > first
-        return agreement_judge(words, slot, tree, version, differs)
     status = structure_call(words, FIND, tree, slot, first, UMAX, U0, U0, U0)
     found = load_relaxed(words, slot + RESULT_VALUE) if status == STATUS_OK else U0
-    if found != U0 and is_record(words, found):
+    if call == FIND_PREV:
+        found = value_before(words, tree, slot, found)
+    elif found != U0 and is_record(words, found):
         start = load_relaxed(words, vma_of(found) + VMA_START)
         end = load_relaxed(words, vma_of(found) + VMA_END)
         last = load_relaxed(words, slot + NOW_LAST)
