@@ -28,7 +28,7 @@ def arena() -> Arena:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_random_calls_agree_with_the_rules(stage: str, arena: Arena) -> None:
-    """Every answer, every error, and all VMAs after each call."""
+    """Every answer, every error, and all VMAs after each call; and no record is lost."""
     for seed in range(SEED, SEED + max(1, CALLS // CALLS_OF_ONE)):
         drawing = Drawing(seed, stage, arena, VALIDATE[seed % len(VALIDATE)])
         try:
@@ -37,3 +37,6 @@ def test_random_calls_agree_with_the_rules(stage: str, arena: Arena) -> None:
         except AssertionError as failure:
             raise AssertionError(f"seed {seed}: {failure}") from None
         drawing.pair.real.validate()
+    assert arena.drain()
+    nodes = arena.accounting()
+    assert nodes.live + nodes.limbo + nodes.cached + nodes.free == nodes.carved
