@@ -20,6 +20,7 @@ from stressd.replay.report import Findings, Report
 from stressd.traces.events import EventLog, Search
 from stressd.traces.textfile import TraceError
 
+LINES_SHOWN = 5
 REFUSED_SHOWN = 10  # of one recording; the count goes on
 
 
@@ -39,6 +40,7 @@ class _Judge:
         self._finals = finals
         self._findings = Findings()
         self._late = 0  # spaces that ended and were never mentioned before
+        self._late_lines: list[str] = []  # of the first few
         self._refused = 0
         self._stopped = False  # before the end of the recording
         self._seconds = 0.0
@@ -67,6 +69,8 @@ class _Judge:
             self._finals.ended(told.space, told.ranges)
         elif isinstance(told, Late):
             self._late += 1
+            if self._late <= LINES_SHOWN:
+                self._late_lines.append(str(told.line))
         elif isinstance(told, Broken):
             self._judge_structure(told)
         else:
@@ -133,7 +137,9 @@ class _Judge:
             message = f"{log.path}: gap searches not asked, as mm= is missing: {log.unattributed}"
             self._findings.note("recording", message, unattributed=log.unattributed)
         if self._late:
+            lines = ", ".join(self._late_lines) + (", ..." if self._late > LINES_SHOWN else "")
             message = f"{log.path}: trees destroyed but never mentioned before: {self._late}"
+            message += f" (line {lines})"
             self._findings.note("recording", message, destroyed=self._late)
         if counts.stores + counts.erases == 0:
             self._findings.doubt("recording", f"{log.path}: nothing was stored: nothing to judge")

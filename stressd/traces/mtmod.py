@@ -19,11 +19,12 @@ No kernel says whether a mapping grows down, as stacks do. Traces that stressd w
 comment on the line before a store of such a one, "# (pointer) grows down", and that they do so at
 their beginning: ANNOUNCES.
 
-Lines of other events are passed over. Three kinds of line are remembered in `problems`:
+Lines of other events are passed over. Four kinds of line are remembered in `problems`:
+    lost      it tells that events never reached the file
     unread    it announces an event and does not parse. The tree is not known from there on, so
               a `Lost` takes its place
     odd       SNULL with first above last: an empty range, which some kernels print. Ignored
-    a search without mm= cannot be asked, as no one knows in which tree; only counted
+    a search without mm= cannot be asked, as no one knows in which tree: counted, the first noted
 """
 
 from __future__ import annotations
@@ -163,10 +164,10 @@ class MtModLog:
         if ANNOUNCED.search(line):
             return self._failed(line, 0, number)
         if b"LOST " in line and (match := LOST.search(line)):
-            return Lost(int(match[1]), number)
+            return self._lost(int(match[1]), line, number)
         if line.startswith(b"# entries-in") and (match := OVERWRITTEN.match(line)):
             missing = int(match[2]) - int(match[1])
-            return Lost(missing, number) if missing > 0 else None
+            return self._lost(missing, line, number) if missing > 0 else None
         if line.startswith(b"# (") and (match := GROWS.match(line)):
             self._growing = _pointer(match[1])
         self._announces = self._announces or line == ANNOUNCES
@@ -176,6 +177,8 @@ class MtModLog:
         """Return the search, unless it does not say in which tree."""
         address, error, flags, length, low, high, mask, offset, tree = match.groups()
         if tree is None:
+            if not self.unattributed:
+                self._note(number, "a search without mm=: nobody knows in which tree", match[0])
             self.unattributed += 1
             return None
         return Search(
@@ -196,6 +199,11 @@ class MtModLog:
         """Note an erase of nothing."""
         self.odd += 1
         self._note(number, "the first key is above the last; ignored", line)
+
+    def _lost(self, missing: int, line: bytes, number: int) -> Lost:
+        """Note that events never reached the file."""
+        self._note(number, "events are missing from here on", line)
+        return Lost(missing, number)
 
     def _failed(self, line: bytes, at: int, number: int) -> Lost:
         """Note an event that cannot be read."""

@@ -194,7 +194,10 @@ def test_lost_events_leave_the_verdict_open(tmp_path: Path) -> None:
     """Even if nothing differs: what was lost may have been wrong."""
     report = replayed(tmp_path, store(1, 5, *page(1)), "CPU:1 [LOST 7 EVENTS]", destroy(1))
     assert report.verdict is Verdict.UNKNOWN
-    assert messages(report) == ["R: events lost while recording: 7"]
+    assert messages(report) == [
+        "R:2: events are missing from here on (got CPU:1 [LOST 7 EVENTS])",
+        "R: events lost while recording: 7",
+    ]
 
 
 def test_what_begins_after_a_loss_is_exact(tmp_path: Path) -> None:
@@ -236,14 +239,17 @@ def test_searches_that_cannot_be_asked_are_mentioned(tmp_path: Path) -> None:
     nameless = search(1, 0, length=PAGE, low=PAGE, high=10 * PAGE).partition(" mm=")[0]
     report = replayed(tmp_path, store(1, 5, *page(1)), nameless, nameless)
     assert (report.counts.asked, report.verdict) == (0, Verdict.VALID)
-    assert messages(report) == ["R: gap searches not asked, as mm= is missing: 2"]
+    first, count = messages(report)
+    assert first.startswith("R:2: a search without mm=: nobody knows in which tree (got addr=")
+    assert count == "R: gap searches not asked, as mm= is missing: 2"
 
 
 def test_an_unknown_tree_may_be_destroyed(tmp_path: Path) -> None:
     """The recording began after it was filled."""
-    report = replayed(tmp_path, destroy(9), store(1, 5, *page(1)))
+    report = replayed(tmp_path, destroy(9), store(1, 5, *page(1)), *map(destroy, range(10, 20)))
     assert (report.counts.spaces, report.verdict) == (1, Verdict.VALID)
-    assert messages(report) == ["R: trees destroyed but never mentioned before: 1"]
+    found = "R: trees destroyed but never mentioned before: 11 (line 1, 3, 4, 5, 6, ...)"
+    assert messages(report) == [found]
 
 
 def test_nothing_stored_proves_nothing(tmp_path: Path) -> None:

@@ -130,16 +130,19 @@ def test_a_search_may_have_failed(tmp_path: Path) -> None:
 
 def test_a_search_without_its_tree_is_counted(tmp_path: Path) -> None:
     """Plain kernels do not print mm=, and then nobody knows which tree was searched."""
-    events, log = log_of(tmp_path, STORE, f"vm_unmapped_area: {SEARCH}")
+    events, log = log_of(tmp_path, STORE, *[f"vm_unmapped_area: {SEARCH}"] * 3)
     assert len(events) == 1
-    assert log.unattributed == 1
-    assert log.problems == []
+    assert log.unattributed == 3
+    (first,) = log.problems
+    assert first.startswith(f"{log.path}:2: a search without mm=: nobody knows in which tree")
 
 
 @pytest.mark.parametrize("line", ["CPU:3 [LOST 128 EVENTS]", "LOST 128 events on cpu 0"])
 def test_lost_events_are_told(tmp_path: Path, line: str) -> None:
     """A ring buffer that overflowed says how much is missing."""
-    assert read(recording(tmp_path, STORE, line))[1] == Lost(128, 2)
+    events, log = log_of(tmp_path, STORE, line)
+    assert events[1] == Lost(128, 2)
+    assert log.problems == [f"{log.path}:2: events are missing from here on (got {line})"]
 
 
 def test_overwritten_events_are_lost_too(tmp_path: Path) -> None:
