@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 from stressd.replay.strace.model import File, Held, Start
 from tests.mm.spec import change, grow, modify, process, remap, shm
 from tests.mm.spec import space as spaces
 from tests.mm.spec.words import MAY_ACCESS, PAGE, SPECIAL, Failed, Limits, Vm
 
+Files = WeakKeyDictionary[File, spaces.File]
 LIMITS = {"STACK": "stack", "AS": "address_space", "DATA": "data", "MEMLOCK": "locked"}
 
 
@@ -26,7 +28,7 @@ def errors() -> Iterator[None]:
 class SpecModel:
     """One address space, as the specification has it."""
 
-    def __init__(self, mm: spaces.AddressSpace, files: dict[File, spaces.File]) -> None:
+    def __init__(self, mm: spaces.AddressSpace, files: Files) -> None:
         self.mm = mm
         self._files = files
         self._policies: dict[int, object] = {}
@@ -155,7 +157,7 @@ def spec_model(start: Start) -> SpecModel:
         [], start.mmap_base, start.legacy_base, start.topdown, start.start_brk, start.brk,
         limits=limits_with(Limits(), dict(start.limits)),
     )  # fmt: skip
-    model = SpecModel(mm, {})
+    model = SpecModel(mm, WeakKeyDictionary())
     for held in start.mappings:
         model.add(held)
     return model

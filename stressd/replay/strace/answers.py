@@ -16,6 +16,7 @@ MISSES_KEPT = 50
 
 REASONS = {
     "faults": "it depends on which memory was written to, which no call tells",
+    "assumed": "equal only if all memory, or only if none, was written to; no call tells",
     "random": "the kernel draws a number: MAP_32BIT",
     "limits": "the kernel refused for want of memory, or for a limit that was set before the log",
     "refused": "the kernel refused because of a file, of rights, or of how it was built",
@@ -26,7 +27,7 @@ REASONS = {
     "foreign": "the process is of another architecture",
     "after": "an answer before was another one, and could not be made up for",
 }
-NATURAL = {"faults", "random", "limits", "refused", "raced"}
+NATURAL = {"faults", "assumed", "random", "limits", "refused", "raced"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from stressd.replay.how import How
 from stressd.replay.strace.model import PAGE, Defect, File, Held, Model, Start
@@ -57,7 +58,7 @@ class KernelModels:
         self.arena = _arena()
         self.spare: list[AddressSpace] = []
         self.names: dict[str, int] = {}
-        self._files: dict[File, KernelFile] = {}
+        self._files: WeakKeyDictionary[File, KernelFile] = WeakKeyDictionary()  # those still open
         _compile()
 
     def __call__(self, start: Start) -> Model:

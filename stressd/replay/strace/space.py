@@ -137,12 +137,12 @@ class Space:
             self.eager.populate(*touched)
 
     def ends_as(self, wanted: Ranges) -> str:
-        """Compare all ranges: equal, different, or "faults" if only one of the models is equal.
+        """Compare all ranges: equal, different, or "assumed" if only one of the models is equal.
 
         How far a stack has grown is not in the log, and taken from `wanted`.
         """
         equal = [ranges(model, wanted) == wanted for model in self.models]
-        return "equal" if all(equal) else "faults" if any(equal) else "different"
+        return "equal" if all(equal) else "assumed" if any(equal) else "different"
 
 
 def _attempt(operation: Operation, model: Model) -> Answer:

@@ -14,15 +14,15 @@ from tests.traces.writing import recording
 
 EXE = "/usr/bin/prog"
 LOADER = "/lib64/ld-linux-x86-64.so.2"
-TOP = 0x7FFFF0000000  # where searches end in the list below
+TOP = 0x7F0000000000  # where searches end in the list below
 BEGUN = (
     f"# snapshot pid=7 kind=exec t=1.0 exe={EXE} start_brk={0x555555600000} rlim_stack=8388608",
     f"555555554000-555555560000 rw-p 00000000 fe:00 1 {EXE}",
-    "7fffefff0000-7fffefff2000 r-xp 00000000 00:00 0 [vdso]",
-    f"7fffefff2000-7ffff0000000 r--p 00000000 fe:00 2 {LOADER}",
+    "7effffff0000-7effffff2000 r-xp 00000000 00:00 0 [vdso]",
+    f"7effffff2000-7f0000000000 r--p 00000000 fe:00 2 {LOADER}",
     "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0 [stack]",
 )
-FREE = 0x7FFFEFFF0000  # the first mapping without an address ends here
+FREE = 0x7EFFFFFF0000  # the first mapping without an address ends here
 EXEC = f'7 execve("{EXE}", ["prog"], 0x7ffe) = 0'
 BRK = "7 brk(NULL) = 0x555555600000"
 ANON = "MAP_PRIVATE|MAP_ANONYMOUS"

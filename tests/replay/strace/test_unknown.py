@@ -49,7 +49,7 @@ def test_a_log_that_begins_in_the_middle_needs_a_list(tmp_path: Path) -> None:
     lost = written(tmp_path, mmap(TWO), maps=())
     assert lost.answers.unknown == {("mmap", "layout"): 1}
     attached = (BEGUN[0].replace("kind=exec", "kind=attach"), *BEGUN[1:3],
-                "7fffefff1000-7fffefff2000 rw-p 00000000 00:00 0", *BEGUN[3:])  # fmt: skip
+                "7effffff1000-7effffff2000 rw-p 00000000 00:00 0", *BEGUN[3:])  # fmt: skip
     attached = (attached[0], *BEGUN[1:])
     known = written(tmp_path, mmap(TWO), maps=attached)
     assert known.answers.right == {"mmap": 1}
