@@ -168,7 +168,9 @@ class Engine:
     def _call(self, call: Call, mm: int, *arguments: int) -> None:
         """Make a call of an address space before the workers begin."""
         words, address = self._arena.words, np.uint64(CALLS[call].address)
-        status = int(entry_run(words, address, mm, self._slot, *five(*arguments)))
+        status = int(Status.BACKLOG)
+        while status == Status.BACKLOG:  # for what is traced to be written
+            status = int(entry_run(words, address, mm, self._slot, *five(*arguments)))
         if status == Status.ARENA_FULL:
             raise EngineError("does not fit: the first address spaces need more", "tree.arena")
         if status != Status.OK:
