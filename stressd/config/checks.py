@@ -17,7 +17,7 @@ from stressd.config.model import AddressSpaces, Config, Maps, Recording, Synthet
 from stressd.config.units import Size
 from stressd_kernels.ops.catalog import OPS
 
-TRACED_SOURCES = ("address-spaces",)  # kinds of source that have address spaces
+SPACES = "address-spaces"
 _OPS = {op.name: op for op in OPS}
 
 
@@ -169,10 +169,11 @@ def output_is_folder(config: Config) -> Iterator[Trouble]:
 
 def traces_have_spaces(config: Config) -> Iterator[Trouble]:
     """Only what address spaces do is traced."""
-    if config.output.trace is not None and config.source.kind not in TRACED_SOURCES:
-        needed = " or ".join(TRACED_SOURCES)
-        message = f"needs a source of kind {needed}; this one is {config.source.kind}"
-        yield Trouble(("output", "trace"), message)
+    source = config.source
+    in_spaces = isinstance(source, Recording) and source.stage is not None
+    if config.output.trace is not None and not in_spaces and source.kind != SPACES:
+        needed = f"needs a source of kind {SPACES}, or recording with a stage"
+        yield Trouble(("output", "trace"), f"{needed}; this one is {source.kind}")
 
 
 def _unreadable(file: FilePath) -> str:
