@@ -17,6 +17,7 @@ import numpy as np
 
 from stressd_kernels import MapleTree, warm
 from stressd_kernels import slice as slices
+from stressd_kernels.address_space import AddressSpace
 from stressd_kernels.bench.field import Field
 from stressd_kernels.clock import clock_pair
 from stressd_kernels.counters import words_copy
@@ -64,6 +65,7 @@ def call_drivers() -> None:
         find = next(iter(structures().values())).entries[Verb.FIND].address
         slices.entry_run(arena.words, np.uint64(find), TREES, slot, *[np.uint64(0)] * 5)
     tree.close()
+    AddressSpace(arena=arena).find_vma(0)
     for section in SECTIONS.values():
         briefly = Effort(reps=1, share=0.001, mixed_s=0.005, churn_s=0.005)
         for _ in section.measure(Field(ENTRIES), briefly):
