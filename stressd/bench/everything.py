@@ -59,6 +59,7 @@ def call_drivers() -> None:
     words_copy(arena.words, 0, np.zeros(1, np.uint64))
     arena.epoch()
     arena.drain()
+    arena.reclaim()
     rows = np.zeros((SLOTS_MAX * SHARE_MIN, COLUMNS), np.uint64)
     EventRings(arena.words).take(np.zeros((2, SLOTS_MAX), np.uint64), rows)
     with arena.seated() as slot:
