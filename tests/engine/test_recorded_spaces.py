@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 
 from stressd.engine import Engine, EngineError
+from stressd.replay.how import How
+from stressd.replay.judge import replay
+from stressd.traces import open_recording
+from stressd.verdict import Verdict
 from stressd_kernels.counters import (
     OUTCOME_CONFLICT,
     OUTCOME_ERROR,
@@ -33,6 +37,7 @@ from stressd_kernels.sources.recording import (
     INSTANCE_DONE,
     INSTANCE_WORDS,
     ROW_KIND,
+    ROW_OF_POSITION,
     TURN_AT,
     certify,
 )
@@ -42,6 +47,7 @@ from stressd_kernels.values import FAULT_FREED, FAULT_RANGE, FAULT_RESERVED, FAU
 from stressd_kernels.worker import NOW_OP
 from tests.engine import standins
 from tests.engine.build import READS, REPLAYS, arena_of, call, config_of, loaded, slot_of, work
+from tests.replay.players import mms
 from tests.traces.writing import recording, store
 
 SOURCE = "source: {kind: recording, files: [%s], stage: %s, validation: %s}"
@@ -167,6 +173,34 @@ def test_readers_and_players_at_once() -> None:
         assert engine.findings() == []
         engine.stop()
         assert engine.finish() == []
+
+
+def test_the_trace_of_a_replay_replays(tmp_path: Path) -> None:
+    """Workers that replay programs leave a recording of them, in which every search agrees."""
+    path = tmp_path / "again.trace"
+    more = f"tree: {{arena: 64MiB}}\noutput: {{trace: {path}}}"
+    with loaded(SOURCE % ("ls, gcc", "all", "off"), REPLAYS % 2, READS % 1, more=more) as engine:
+        player = Player(engine)
+        total = sum(len(table) for table in player.tables)
+        for _ in range(200):
+            if work(engine, 1) != {Status.OK} or done_of(player) > 2 * total:
+                break
+        engine.stop()
+        assert engine.finish() == []
+    report = replay(open_recording(str(path)), mms()(How(validate=50)))
+    assert (report.verdict, [f for f in report.findings if f.grade == "forbidden"]) == (
+        Verdict.VALID,
+        [],
+    )
+    assert report.counts.stores > 400
+    assert 0 < report.counts.asked == report.counts.agreed
+
+
+def done_of(player: Player) -> int:
+    """Return how many rows were done in all turns."""
+    position = player.blocks[:, INSTANCE_DONE]
+    counts = np.array([len(table) for table in player.tables])
+    return int((((position >> TURN_AT) - 1) * counts + (position & ROW_OF_POSITION)).sum())
 
 
 def test_what_no_space_can_hold_is_an_error_with_its_line(tmp_path: Path) -> None:
