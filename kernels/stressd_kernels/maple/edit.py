@@ -58,6 +58,7 @@ from stressd_kernels.maple.node import (
     GAP_FIRST,
     HEIGHT_MAX,
     NULL,
+    PIVOT_FIRST,
     SLOT_FIRST,
     SLOTS,
     slot_high,
@@ -73,6 +74,7 @@ from stressd_kernels.verbs import Verb, structure_call
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 CORRUPT = np.uint64(Status.CORRUPT)
 RESERVED = np.uint64(RESERVED_BIT)
+TOP = np.uint64(63)
 REBUILD = int(Verb.REBUILD)
 
 
@@ -114,7 +116,9 @@ def replace(words, tree, slot, plan):
     if CHECKING:
         is_freed(words, ref)
     low = slot_low(words, parent, above, U0)
-    high = slot_high(words, parent, above, UMAX)
+    # Beyond every `last` if it stands higher: a branch there would often be mispredicted.
+    unknown = np.uint64(above == SLOTS - 1) << TOP
+    high = words[parent + PIVOT_FIRST + above] | unknown
     place = lanes_below_many(words, leaf, first)
     return replace_in(words, tree, slot, (leaf, low, high), place, plan)
 
