@@ -22,7 +22,7 @@ LENGTHS = (1, 1, 2, 3, 5, 8)
 WHOLE = (1, 2, 3, 511, 512, 513, 1024)  # pages of mappings without an address
 POPULATE_WRITE = 23
 ATTACH = (0, 0, 0, 0o10000, 0o20000, 0o40000, 0o100000)  # SHM_RDONLY, RND, REMAP, EXEC
-ADVICE = (0, 1, 2, 10, 11, 14, 15, 16, 17, 18, 19, 23)
+ADVICE = (0, 1, 2, 4, 8, 20, 21, 24, 10, 11, 14, 15, 16, 17, 18, 19, 23)
 
 
 class World(Protocol):

@@ -38,6 +38,7 @@ from tests.mm.spec.words import LOCKED_MASK, PAGE, Limits, Vm
 
 NORMAL, RANDOM, DONTNEED, DONTFORK, DOFORK, DODUMP, WIPEONFORK = 0, 1, 4, 10, 11, 17, 18
 HUGEPAGE, NOHUGEPAGE, POPULATE_WRITE = 14, 15, 23
+FREE, COLD, DONTNEED_LOCKED = 8, 20, 24
 
 
 def protect(mm: AddressSpace, start: int, pages: int, prot: int) -> None:
@@ -197,6 +198,19 @@ def test_madvise_changes_flags(before: Vm, advice: int, after: Vm) -> None:
     mm = space(vma(0, 4, WRITABLE | before))
     madvise(mm, at(0), 4 * PAGE, advice)
     assert mm.vmas[0].flags == WRITABLE | after
+
+
+def test_madvise_about_pages_alone() -> None:
+    """Holes are told; locked memory keeps its pages, and only anonymous memory is freed."""
+    mm = space(vma(0, 2), vma(3, 4, WRITABLE | Vm.LOCKED), vma(4, 5, file=File(), pgoff=0))
+    for advice in (DONTNEED, FREE, COLD, DONTNEED_LOCKED):
+        madvise(mm, at(0), 2 * PAGE, advice)
+        fails("ENOMEM", lambda a=advice: madvise(mm, at(1), 2 * PAGE, a))  # type: ignore[misc]
+    for advice in (DONTNEED, FREE, COLD):
+        fails("EINVAL", lambda a=advice: madvise(mm, at(3), PAGE, a))  # type: ignore[misc]
+    madvise(mm, at(3), PAGE, DONTNEED_LOCKED)
+    madvise(mm, at(4), PAGE, DONTNEED)
+    fails("EINVAL", lambda: madvise(mm, at(4), PAGE, FREE))
 
 
 def test_madvise_taken_back_merges_again() -> None:

@@ -5,7 +5,7 @@ whatever else is about pages alone changes nothing here.
 
     EINVAL    unknown advice; off a page; a range that wraps; WIPEONFORK on files and shared
               memory, DOFORK on device memory, DODUMP on special memory, DODUMP and KEEPONFORK
-              on droppable memory
+              on droppable memory; what drops pages of locked or device memory
     EPERM     what would discard pages that are sealed and cannot be written to
     ENOMEM    a hole; too many VMAs
 
@@ -33,6 +33,7 @@ from stressd_kernels.mm.words import (
     VM_HUGEPAGE,
     VM_HUGETLB,
     VM_IO,
+    VM_LOCKED,
     VM_MAYSHARE,
     VM_NOHUGEPAGE,
     VM_NONE,
@@ -48,6 +49,7 @@ from stressd_kernels.mm.words import (
 )
 from stressd_kernels.records import NO_RECORD, VMA_FILE, VMA_FLAGS, VMA_START
 
+FREE = np.uint64(8)
 DONTFORK = np.uint64(10)
 DOFORK = np.uint64(11)
 DODUMP = np.uint64(17)
@@ -72,6 +74,14 @@ ADVICE = (
 )
 # WILLNEED, DONTNEED, FREE, REMOVE, COLD, PAGEOUT, POPULATE_READ, POPULATE_WRITE, ... : pages alone
 OTHERS = tuple(np.uint64(n) for n in (3, 4, 8, 9, 20, 21, 22, 23, 24, 25, 100, 101, 102, 103))
+# advice about pages alone, and flags of VMAs that do not take it
+REFUSED_BY = (
+    (np.uint64(4), VM_LOCKED | VM_PFNMAP),  # DONTNEED
+    (FREE, VM_LOCKED | VM_PFNMAP),
+    (np.uint64(20), VM_LOCKED | VM_PFNMAP | VM_HUGETLB),  # COLD
+    (np.uint64(21), VM_LOCKED | VM_PFNMAP | VM_HUGETLB),  # PAGEOUT
+    (np.uint64(24), VM_PFNMAP),  # DONTNEED_LOCKED
+)
 # those that discard pages: DONTNEED, FREE, REMOVE, DONTNEED_LOCKED, GUARD_INSTALL
 DISCARDS = (*(np.uint64(n) for n in (4, 8, 9, 24, 102)), DONTFORK, WIPEONFORK)
 
@@ -83,6 +93,15 @@ def advice_flags(advice):
         if advice == known:
             return True, cleared, added
     return False, VM_NONE, VM_NONE
+
+
+@kernel
+def refused_by(advice):
+    """Return (whether VMAs are asked for such advice about pages alone, flags that refuse it)."""
+    for known, flags in REFUSED_BY:
+        if advice == known:
+            return True, flags
+    return False, VM_NONE
 
 
 @kernel
@@ -122,6 +141,10 @@ def pages_kept(words, mm, slot, start, end):
 def is_forbidden(words, vma, advice):
     """Say whether a VMA must not be given this advice."""
     flags, file = words[vma + VMA_FLAGS], words[vma + VMA_FILE]
+    if advice == FREE and not is_anonymous(words, vma):
+        return True
+    if flags & refused_by(advice)[1] != U0:
+        return True
     if advice == DOFORK:
         return flags & VM_IO != U0
     if advice == DODUMP and flags & VM_SPECIAL != U0 and flags & VM_HUGETLB == U0:
@@ -182,7 +205,7 @@ def madvise(base, mm, slot, a, b, c, d, e):
         return status
     if c == POPULATE_WRITE:
         status = write_range(words, mm, slot, a, end)
-    elif advice_flags(c)[0]:
+    elif advice_flags(c)[0] or refused_by(c)[0]:
         status = advise_range(words, mm, slot, a, end, c)
     elif discards(c) and pages_kept(words, mm, slot, a, end):
         status = EPERM

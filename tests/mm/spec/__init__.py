@@ -11,7 +11,7 @@ address space is a sorted list of VMAs and every question is answered by walking
     place     where a new mapping goes: hint, FIXED, huge pages, MAP_32BIT
     merge     when neighbours become one, and what a change of a part does
     change    mmap, munmap
-    modify    mprotect, madvise, mlock, mlockall
+    modify    mprotect, madvise, mlock, mlockall, mseal, names and policies
     remap     mremap
     shm       SysV shared memory, remap_file_pages
     grow      brk, stack growth, faults

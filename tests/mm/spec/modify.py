@@ -31,6 +31,14 @@ MADV_POPULATE_WRITE = 23
 DISCARDS = frozenset(
     {4, 8, 9, 10, 18, 24, 102}
 )  # DONTNEED, FREE, REMOVE, DONTFORK, WIPEONFORK, ...
+FREE = 8
+REFUSED_BY = {  # advice about pages alone: flags of VMAs that do not take it
+    4: Vm.LOCKED | Vm.PFNMAP,  # DONTNEED
+    FREE: Vm.LOCKED | Vm.PFNMAP,
+    20: Vm.LOCKED | Vm.PFNMAP | Vm.HUGETLB,  # COLD
+    21: Vm.LOCKED | Vm.PFNMAP | Vm.HUGETLB,  # PAGEOUT
+    24: Vm.PFNMAP,  # DONTNEED_LOCKED
+}
 WITHOUT_LAYOUT = frozenset({3, 4, 8, 9, 20, 21, 22, 23, 24, 25, 100, 101, 102, 103})
 
 
@@ -128,7 +136,8 @@ def advised(vma: Vma, advice: int) -> Vm:
     """Return the flags of a VMA that was given advice, or fail.
 
     EINVAL for WIPEONFORK on files and shared memory, DOFORK on device memory, DODUMP on special
-    memory, and both DODUMP and KEEPONFORK on droppable memory.
+    memory, and both DODUMP and KEEPONFORK on droppable memory; and for what would drop the pages
+    of locked or device memory.
     """
     forbidden = {
         11: vma.flags & Vm.IO,
@@ -136,9 +145,10 @@ def advised(vma: Vma, advice: int) -> Vm:
         18: vma.has_file or vma.flags & Vm.SHARED,
         19: vma.flags & Vm.DROPPABLE,
     }
-    if forbidden.get(advice):
+    refused = vma.flags & REFUSED_BY.get(advice, Vm.NONE) or (advice == FREE and not vma.anonymous)
+    if forbidden.get(advice) or refused:
         raise Failed("EINVAL")
-    cleared, added = ADVICE[advice]
+    cleared, added = ADVICE.get(advice, (Vm.NONE, Vm.NONE))
     return vma.flags & ~cleared | added
 
 
@@ -171,7 +181,7 @@ def madvise(mm: AddressSpace, address: int, length: int, advice: int) -> None:
         raise Failed("EINVAL")
     if advice == MADV_POPULATE_WRITE:
         _write_all(mm, address, end)
-    if advice not in ADVICE:
+    if advice not in ADVICE and advice not in REFUSED_BY:
         within = [v for v in mm.vmas if v.start < end and address < v.end]
         if advice in DISCARDS and any(map(_keeps_pages, within)):
             raise Failed("EPERM")
