@@ -156,6 +156,7 @@ class AddressSpacesSource(Source):
         for number, kind in enumerate(traffic.KINDS):
             with_file = int(traffic.WITH_FILE) if kind in OF_FILES else 0
             tables[traffic.MEANINGS + number] = MEANINGS[kind] | with_file
+        tables[traffic.VDSO] = File(special=True).word
         return tables
 
     def begin(self, call: Begin) -> None:

@@ -1,8 +1,9 @@
 """exec: a new program takes the place of an address space.
 
 Draws an address space, and takes a free seat for what comes after it. Makes the calls EXEC,
-MOVE_STACK and MMAP there, unpinned, and then EXIT of the old one, as the kernel does. `ok` is done,
-`miss` is no free seat, or refused with an error of the kernel, `conflict` as for a store.
+MOVE_STACK, MMAP and SPECIAL there, unpinned, and then EXIT of the old one, as the kernel does. `ok`
+is done, `miss` is no free seat, nothing there, or refused with an error of the kernel, `conflict`
+as for a store.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, wor
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK as STATUS_OK
 from stressd_kernels.mm.calls import Call
-from stressd_kernels.mm.layout import MM_BRK, MM_START_BRK
+from stressd_kernels.mm.layout import MM_ALIVE, MM_BRK, MM_START_BRK, MM_STATE
 from stressd_kernels.mm.words import PAGE_MASK, PAGE_SHIFT, TASK_SIZE
 from stressd_kernels.ops import Entries
 from stressd_kernels.ops.exit import space_end
@@ -26,9 +27,10 @@ from stressd_kernels.traffic.program import program_load
 from stressd_kernels.traffic.space import seat_free, seat_leaves, seat_take
 
 VERBS = ()
-CALLS = (Call.EXEC, Call.MOVE_STACK, Call.MMAP, Call.EXIT)
+CALLS = (Call.EXEC, Call.MOVE_STACK, Call.MMAP, Call.SPECIAL, Call.EXIT)
 
 EXEC = int(Call.EXEC)
+ALIVE = np.uint64(MM_ALIVE)
 MOVE_STACK = int(Call.MOVE_STACK)
 ONE_PAGE = PAGE_MASK + np.uint64(1)
 MOVED = np.uint64(1 << 10)  # pages that the stack is moved down, at most
@@ -65,6 +67,8 @@ def run(base, tree, slot, a, b, c, d, e):
     """Begin a new program; answers OK, MISS, CONFLICT, or what ends the slice. Unpinned."""
     words = words_at(base)
     old = space_ask(words, slot, DRAW_SPACE)
+    if load_relaxed(words, old + MM_STATE) != ALIVE:
+        return MISS
     begun = timer_begin(words, slot)
     status, seat = seat_take(words, slot)
     timer_end(words, slot, begun)

@@ -54,7 +54,8 @@ ROW_ADVICE = 5
 TABLE_ROWS = 6
 MEANINGS = TABLE_ROWS * TABLE_WORDS  # MAP_* flags of each kind; bit WITH_FILE: of a file
 MEANINGS_MAX = 16
-TABLES_WORDS = MEANINGS + MEANINGS_MAX
+VDSO = MEANINGS + MEANINGS_MAX  # the word of the file of special mappings
+TABLES_WORDS = VDSO + 1
 
 KINDS = (
     "anonymous",

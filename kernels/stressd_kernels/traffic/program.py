@@ -1,23 +1,26 @@
 """What a new program has mapped before it begins: its own segments, and some libraries.
 
 As execve and the dynamic loader do it, call by call: each file in four parts with the protections
-of a linker, the first of them where there is room for all.
+of a linker, the first of them where there is room for all; then the vdso.
 """
 
 import numpy as np
 
 from stressd_kernels.door import kernel, load_relaxed, store_relaxed
 from stressd_kernels.layout import U0, U1
-from stressd_kernels.lock import OK
+from stressd_kernels.lock import OK, STATUS_BROKEN
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.mm.layout import ANSWER
-from stressd_kernels.mm.words import PAGE_SHIFT
+from stressd_kernels.mm.words import PAGE_SHIFT, VM_EXEC, VM_MAY_ACCESS, VM_READ
 from stressd_kernels.prng import prng_below
 from stressd_kernels.traffic.asking import call_make
 from stressd_kernels.traffic.draws import arguments, table_draw
-from stressd_kernels.traffic.layout import FIFTH, ROW_FILE, SIXTH
+from stressd_kernels.traffic.layout import FIFTH, ROW_FILE, SIXTH, TABLES, VDSO
 
 MMAP = int(Call.MMAP)
+SPECIAL = int(Call.SPECIAL)
+VDSO_PAGES = np.uint64(4)
+VDSO_FLAGS = VM_READ | VM_EXEC | VM_MAY_ACCESS
 LIBRARIES = 4
 SEGMENT_PAGES = np.uint64(24)
 PROTS = (np.uint64(1), np.uint64(5), np.uint64(1), np.uint64(3))  # R, RX, R, RW
@@ -52,4 +55,10 @@ def program_load(words, slot, mm):
     status = OK
     for _ in range(LIBRARIES):
         status = file_load(words, slot, mm, table_draw(words, slot, ROW_FILE))
-    return status
+        if status == STATUS_BROKEN:
+            return status
+    tables = np.int64(load_relaxed(words, slot + TABLES))
+    length = (U1 + prng_below(words, slot, VDSO_PAGES)) << PAGE_SHIFT
+    vdso = load_relaxed(words, tables + VDSO)
+    arguments(words, slot, U0, length, VDSO_FLAGS, vdso)
+    return max(status, call_make(words, SPECIAL, mm, slot))
