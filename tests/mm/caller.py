@@ -148,8 +148,9 @@ class Caller:
 
     def remap(self) -> None:
         address, old = self.address(), self.length()
-        if self.dice.random() < 0.4:
-            vma = self.dice.choice([v for v in self.live.mm.vmas if v.start >= at(0)][:-1] or [])
+        mapped = [v for v in self.live.mm.vmas if v.start >= at(0)][:-1]
+        if self.dice.random() < 0.4 and mapped:
+            vma = self.dice.choice(mapped)
             address, old = vma.start, vma.end - vma.start
         new = max(PAGE, old + self.dice.choice((-1, 0, 1, 2, 3)) * PAGE)
         self.placed(self.live.mremap(address, old, new, self.dice.choice((0, MAYMOVE, MAYMOVE))))

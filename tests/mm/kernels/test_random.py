@@ -20,9 +20,9 @@ VALIDATE = (1, 0, 7)  # around each call, never, after every seventh
 CALLS_OF_ONE = 500  # then another address space begins
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def arena() -> Arena:
-    """One arena for all."""
+    """One arena for a stage: it has room for 4,096 address spaces."""
     return Arena(256 << 20)
 
 

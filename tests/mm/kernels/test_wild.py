@@ -10,9 +10,9 @@ from tests.mm.kernels.test_random import CALLS, CALLS_OF_ONE, SEED
 from tests.mm.kernels.wild import Wild
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def arena() -> Arena:
-    """One arena for all."""
+    """One arena for a stage: it has room for 4,096 address spaces."""
     return Arena(256 << 20)
 
 
