@@ -108,6 +108,8 @@ def test_limits_of_memory() -> None:
     locked = space()
     locked.limits = Limits(locked=2 * PAGE)
     fails("EAGAIN", lambda: mmap(locked, 0, 3 * PAGE, R, PRIVATE_ANON | Map.LOCKED))
+    locked.limits = Limits(locked=0)
+    fails("EPERM", lambda: mmap(locked, 0, PAGE, R, PRIVATE_ANON | Map.LOCKED))
 
 
 def test_an_offset_that_wraps_is_eoverflow() -> None:

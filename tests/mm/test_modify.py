@@ -368,6 +368,19 @@ def test_mlockall_refuses() -> None:
     assert mm.def_flags == LOCKED_MASK
 
 
+def test_nothing_may_be_locked_where_the_limit_is_none() -> None:
+    """EPERM, whatever the range, and for what is to come, too; unlocking is always allowed."""
+    mm = space(vma(0, 4, WRITABLE | Vm.LOCKED))
+    mm.limits = Limits(locked=0)
+    fails("EPERM", lambda: mlock(mm, at(50), 0))
+    fails("EPERM", lambda: mlockall(mm, 2))
+    fails("EINVAL", lambda: mlockall(mm, 4))
+    munlock(mm, at(0), PAGE)
+    assert shape(mm) == [(0, 1), (1, 4)]
+    mlockall(mm, 0)
+    assert shape(mm) == [(0, 4)]
+
+
 def test_mlockall_current_and_future() -> None:
     """CURRENT is about what is mapped, FUTURE about what will be."""
     mm = space(vma(0, 1))

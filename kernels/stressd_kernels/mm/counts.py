@@ -86,6 +86,12 @@ def enough_memory(words, mm, flags, length):
 
 
 @kernel
+def can_lock(words, mm):
+    """Say whether any memory may be locked (can_do_mlock): RLIMIT_MEMLOCK is not 0."""
+    return words[mm + MM_LOCKED_MAX] != U0
+
+
+@kernel
 def may_lock(words, mm, flags, length):
     """Say whether `length` more bytes of this kind keep to RLIMIT_MEMLOCK."""
     if flags & VM_LOCKED == U0:

@@ -19,7 +19,6 @@ Source: dup_mmap; FEATURES.md 1 S5, 1b 32, and 2.
 
 import numpy as np
 
-from stressd_kernels.arena import cache_put
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
 from stressd_kernels.layout import CHAIN_NEXT, ROWS_MAX, SLOT_ROWS, TREE_LOCK, U0, U1
 from stressd_kernels.lock import OK, STATUS_BROKEN, lock_break, lock_give, locks_take
@@ -64,6 +63,7 @@ from stressd_kernels.records import (
     VMA_MM,
     VMA_START,
     vma_copy,
+    vma_give,
     vma_value,
 )
 from stressd_kernels.verbs import Verb, structure_call
@@ -135,7 +135,7 @@ def records_give_back(words, slot, first):
     record = first
     while record != NO_RECORD:
         following = np.int64(words[record + CHAIN_NEXT])
-        cache_put(words, slot, record, 0)
+        vma_give(words, slot, record)
         record = following
 
 

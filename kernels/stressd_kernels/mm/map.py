@@ -2,9 +2,10 @@
 
 In this order: an offset off a page EINVAL; empty EINVAL; a length that rounds up to 0 ENOMEM; an
 offset that wraps EOVERFLOW; more VMAs than the limit ENOMEM (so one more than the limit can
-exist); the address (place.py); MAP_FIXED_NOREPLACE and something there EEXIST; more locked memory
-than allowed EAGAIN; what the file does not permit (EINVAL, EACCES). Then the range is unmapped and
-mapped: ENOMEM if RLIMIT_AS or RLIMIT_DATA forbid it, or if it is more than there is at all.
+exist); the address (place.py); MAP_FIXED_NOREPLACE and something there EEXIST; MAP_LOCKED where
+nothing may be locked EPERM; more locked memory than allowed EAGAIN; what the file does not permit
+(EINVAL, EACCES). Then the range is unmapped and mapped: ENOMEM if RLIMIT_AS or RLIMIT_DATA forbid
+it, or if it is more than there is at all.
 
 Shared anonymous memory, and shared /dev/zero, is a file of its own; so are anonymous huge pages.
 What is to be populated or locked is touched at the end.
@@ -19,7 +20,7 @@ from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.compare import pages_within
-from stressd_kernels.mm.counts import may_expand, may_lock
+from stressd_kernels.mm.counts import can_lock, may_expand, may_lock
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import (
     ANSWER,
@@ -43,6 +44,7 @@ from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,
     EOVERFLOW,
+    EPERM,
     FILE_CLOSES,
     FILE_HUGE_ALIGNED,
     FILE_HUGETLB,
@@ -287,6 +289,8 @@ def mmap_at(words, mm, slot, start, request, how):
     length, prot, flags, file = request
     pgoff, segment = how
     vm_flags = flags_wanted(words, mm, prot, flags)
+    if flags & MAP_LOCKED != U0 and not can_lock(words, mm):
+        return EPERM
     if not may_lock(words, mm, vm_flags, length):
         return EAGAIN
     status, vm_flags = flags_permitted(vm_flags, prot, flags, file)

@@ -3,7 +3,8 @@
 A range is rounded outwards to pages and must have no hole: ENOMEM at the first one. Special,
 huge and droppable memory is passed over. What is locked is touched at once, unless only on a
 fault; memory that cannot be accessed is locked, but ENOMEM is answered all the same. More than
-RLIMIT_MEMLOCK, what is locked already counted once, is ENOMEM before anything changes.
+RLIMIT_MEMLOCK, what is locked already counted once, is ENOMEM before anything changes; where that
+is 0, to lock anything, now or in future, is EPERM.
 
 mlockall sets what is mapped (CURRENT), what will be (FUTURE) or both; without FUTURE nothing that
 comes is locked any more. Errors of single VMAs are passed over.
@@ -17,6 +18,7 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
+from stressd_kernels.mm.counts import can_lock
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import MM_DEF_FLAGS, MM_LOCKED, MM_LOCKED_MAX, MM_TOTAL
 from stressd_kernels.mm.lookup import find_vma, find_within, vma_next
@@ -24,6 +26,7 @@ from stressd_kernels.mm.walk import flags_modify, part_at
 from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,
+    EPERM,
     PAGE_MASK,
     PAGE_SHIFT,
     VM_ACCESS,
@@ -114,6 +117,8 @@ def mlock(base, mm, slot, a, b, c, d, e):
     status = mm_begin(words, mm, slot)
     if status != OK:
         return status
+    if not can_lock(words, mm):
+        return mm_end(words, mm, slot, EPERM)
     if exceeds_limit(words, mm, slot, start, size):
         return mm_end(words, mm, slot, ENOMEM)
     flags = VM_LOCKED if c == U0 else VM_LOCKED_MASK
@@ -153,6 +158,8 @@ def mlockall(base, mm, slot, a, b, c, d, e):
     status = mm_begin(words, mm, slot)
     if status != OK:
         return status
+    if a != U0 and not can_lock(words, mm):
+        return mm_end(words, mm, slot, EPERM)
     current, future = a & MCL_CURRENT != U0, a & MCL_FUTURE != U0
     if current and words[mm + MM_TOTAL] > words[mm + MM_LOCKED_MAX] >> PAGE_SHIFT:
         return mm_end(words, mm, slot, ENOMEM)

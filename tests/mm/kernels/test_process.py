@@ -22,6 +22,12 @@ from tests.mm.spec.words import PAGE, Limits
 READ = int(VM_READ)
 
 
+def in_use(arena: Arena) -> int:
+    """Return how many nodes were taken and have not been retired."""
+    nodes = arena.accounting()
+    return nodes.taken_total - nodes.retired_total
+
+
 def ranges(mm: AddressSpace) -> list[tuple[int, int]]:
     """Return [start, end) of all VMAs."""
     return [(vma.start, vma.end) for vma in mm.maps()]
@@ -99,6 +105,7 @@ def test_a_fork_that_runs_out_of_nodes_leaves_nothing(stage: str) -> None:
         parent.place(page * PAGE, (page + 1) * PAGE, READ)
     before = parent.maps()
     failures = 0
+    used = in_use(arena)
     for after in range(60):
         child = AddressSpace(Settings(stage=stage), arena=arena, alive=False)
         with arena.failing(after):
@@ -107,6 +114,7 @@ def test_a_fork_that_runs_out_of_nodes_leaves_nothing(stage: str) -> None:
             except MemoryError:
                 failures += 1
                 assert child.maps() == []
+                assert in_use(arena) == used
         assert parent.maps() == before
     assert failures > 30
     parent.exit()

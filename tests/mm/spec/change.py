@@ -71,8 +71,9 @@ def mmap(
     In this order: empty EINVAL; NOREPLACE means FIXED; a hint is rounded down to a page and up
     to the lowest address allowed; a length that rounds up to 0 ENOMEM; an offset that wraps
     EOVERFLOW; more VMAs than the limit ENOMEM (so one more than the limit can exist); the
-    address; NOREPLACE and something there EEXIST; more locked memory than allowed EAGAIN; what
-    the file does not permit. Then the range is unmapped and mapped.
+    address; NOREPLACE and something there EEXIST; LOCKED where nothing may be locked EPERM; more
+    locked memory than allowed EAGAIN; what the file does not permit. Then the range is unmapped
+    and mapped.
     """
     if offset % PAGE:
         raise Failed("EINVAL")
@@ -98,6 +99,8 @@ def mmap(
     if flags & Map.FIXED_NOREPLACE and find_vma_intersection(mm, start, start + length):
         raise Failed("EEXIST")
     vm_flags = vma_flags(mm, prot, flags)
+    if flags & Map.LOCKED and not mm.limits.locked:
+        raise Failed("EPERM")
     if not mm.may_lock(vm_flags, length):
         raise Failed("EAGAIN")
     vm_flags = permitted(vm_flags, prot, flags, file)

@@ -268,10 +268,12 @@ def bind(mm: AddressSpace, address: int, length: int, policy: object) -> None:
 def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False) -> None:
     """Lock a range in memory, which writes to its private writable pages.
 
-    ENOMEM if that is more than RLIMIT_MEMLOCK, where what is locked already counts once; stops at
-    the first hole with ENOMEM. Memory that cannot be accessed is locked, but ENOMEM is returned
-    all the same.
+    EPERM if RLIMIT_MEMLOCK is 0, ENOMEM if it is more than that, where what is locked already
+    counts once; stops at the first hole with ENOMEM. Memory that cannot be accessed is locked,
+    but ENOMEM is returned all the same.
     """
+    if not mm.limits.locked:
+        raise Failed("EPERM")
     start, size = _whole_pages(address, length)
     locked = [vma for vma in mm.vmas if vma.flags & LOCKED_MASK]
     outside = sum(
@@ -322,11 +324,13 @@ def mlockall(mm: AddressSpace, flags: int) -> None:
     """Lock what is mapped (CURRENT), what will be (FUTURE), or both; 0 is munlockall.
 
     Without FUTURE nothing that comes is locked any more. Errors of single VMAs are passed over.
-    EINVAL for unknown flags, and for ONFAULT alone; CURRENT is ENOMEM if all there is would be
-    more than RLIMIT_MEMLOCK.
+    EINVAL for unknown flags, and for ONFAULT alone; EPERM if RLIMIT_MEMLOCK is 0; CURRENT is
+    ENOMEM if all there is would be more than that.
     """
     if flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
         raise Failed("EINVAL")
+    if flags and not mm.limits.locked:
+        raise Failed("EPERM")
     if flags & MCL_CURRENT and sum(v.pages for v in mm.vmas) > mm.limits.locked // PAGE:
         raise Failed("ENOMEM")
     wanted = LOCKED_MASK if flags & MCL_ONFAULT else Vm.LOCKED
