@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from stressd.replay.strace.answers import Answers, Miss
 from stressd.replay.strace.ends import Ends
 from stressd.replay.strace.files import Files
-from stressd.replay.strace.model import PMD, MakeModel, Start
+from stressd.replay.strace.model import PMD, MakeModel, Start, TooMany
 from stressd.replay.strace.operations import Mmap, Operation, Operations, pages
 from stressd.replay.strace.races import WAITING_MAX, settle
 from stressd.replay.strace.space import Answer, Space
 from stressd.replay.strace.starts import Snapshots
 from stressd.traces import calls
 from stressd.traces.calls import CLONE_THREAD, CLONE_VM, TASK_SIZE, CallLog, Record
+from stressd.traces.textfile import TraceError
 
 Filed = calls.Open | calls.Close | calls.Dup
 LIMITS = {"ENOMEM", "EAGAIN"}
@@ -72,7 +73,10 @@ class Follower:
     def steps(self) -> Iterator[None]:
         """Follow the log to its end, and yield after each record."""
         for record in self._log:
-            self._follow(record)
+            try:
+                self._follow(record)
+            except TooMany as found:
+                raise TraceError(f"{self._log.path}:{self.line}: {found}") from None
             yield
         for tid in list(self._of):
             self._ended(tid)
@@ -93,6 +97,7 @@ class Follower:
 
     def _called(self, process: Process, record: calls.Call) -> None:
         """Follow one call of a process."""
+        self.line = record.returned.line
         match record:
             case calls.Clone():
                 self._cloned(process, record)
@@ -102,7 +107,9 @@ class Follower:
                 if process.space is not None:
                     self._settle_races(process, process.space)
                 process.ending = True
-                self.ends.compare(process.pid, process.space, record.returned.line)
+                self.ends.compare(process.pid, process.space, self.line)
+                self._left(process)
+                process.files = Files()  # the end of its threads need not be in the log
             case calls.Open() | calls.Close() | calls.Dup():
                 process.files.follow(record)
             case calls.Rlimit():
@@ -113,7 +120,6 @@ class Follower:
                 pass
             case _:
                 self.calls += 1
-                self.line = record.returned.line
                 self._memory(process, record)
 
     # -- processes ---------------------------------------------------------------------------
@@ -153,10 +159,15 @@ class Follower:
         """Forget the old program; its first call tells which one the new one is."""
         if not call.returned.succeeded:
             return
-        if process.space is not None:
-            for tid in [t for t in process.space.users if self._of.get(t) is process]:
-                process.space.leave(tid)
-        process.space, process.program = None, call.path
+        self._left(process)
+        process.program = call.path
+
+    def _left(self, process: Process) -> None:
+        """Take a process out of its space."""
+        space, process.space = process.space, None
+        if space is not None:
+            for tid in [t for t in space.users if self._of.get(t) is process]:
+                space.leave(tid)
 
     def _ended(self, tid: int) -> None:
         process = self._of.pop(tid, None)

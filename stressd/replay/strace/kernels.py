@@ -11,9 +11,10 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from stressd.replay.how import How
-from stressd.replay.strace.model import PAGE, Defect, File, Held, Model, Start
+from stressd.replay.strace.model import PAGE, Defect, File, Held, Model, Start, TooMany
 from stressd_kernels.address_space import AddressSpace, Broken
 from stressd_kernels.address_space import File as KernelFile
+from stressd_kernels.layout import TREES_MAX
 from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.memory import CAPACITY_MIN, Arena
 from stressd_kernels.mm import CALLS, VERBS, with_steps
@@ -57,6 +58,7 @@ class KernelModels:
         self.how = how
         self.arena = _arena()
         self.spare: list[AddressSpace] = []
+        self.opened = 0
         self.names: dict[str, int] = {}
         self._files: WeakKeyDictionary[File, KernelFile] = WeakKeyDictionary()  # those still open
         _compile()
@@ -68,6 +70,9 @@ class KernelModels:
     def begun(self, settings: Settings, *, alive: bool) -> AddressSpace:
         """Return an empty address space."""
         if not self.spare:
+            if self.opened == TREES_MAX:
+                raise TooMany(f"more than {TREES_MAX:,} models of address spaces at a time")
+            self.opened += 1
             return AddressSpace(settings, arena=self.arena, alive=alive)
         space = self.spare.pop()
         space.settings = settings

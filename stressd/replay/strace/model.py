@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from stressd.traces.calls import TASK_SIZE
+from stressd.traces.textfile import TraceError
 
 PAGE = 4096
 PMD = 2 << 20  # what one huge page maps
@@ -19,6 +20,10 @@ GUARD_GAP = 256 * PAGE  # below a stack
 
 class Defect(Exception):
     """A model found its own structures at odds; the text is its report."""
+
+
+class TooMany(TraceError):
+    """There is no room for one more model; whoever follows the log says in which line."""
 
 
 @dataclass(frozen=True, eq=False)

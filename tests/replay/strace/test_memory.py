@@ -1,4 +1,4 @@
-"""However long a log is, memory does not grow with it."""
+"""However long a log is, memory does not grow with it; and no more models than there is room."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from stressd.replay.strace.follower import Follower
+from stressd.replay.strace.model import Model, Start, TooMany
 from stressd.replay.strace.starts import Snapshots
 from stressd.traces import open_calls
+from stressd.traces.textfile import TraceError
 from tests.mm.adapter import spec_model
 from tests.replay.strace.following import ANON, BEGUN, BRK, EXEC, FREE
 from tests.traces.writing import recording
@@ -49,3 +53,54 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     assert follower.processes == LINES // 30 + 1
     assert follower.answers.right["mmap"] == LINES // 15
     assert max(sizes[2:]) < sizes[1] + GROWTH_MAX
+
+
+class Room:
+    """Room for so many models at a time."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def __call__(self, start: Start) -> Model:
+        """Make the model of a new program."""
+        return self.let_in(spec_model(start))
+
+    def let_in(self, model: Model) -> Model:
+        """Count a model until it is closed; what it forks counts, too."""
+        if self.room == 0:
+            raise TooMany("no room")
+        self.room -= 1
+        fork = model.fork
+        model.fork = lambda: self.let_in(fork())  # type: ignore[method-assign]
+        model.close = self.let_out  # type: ignore[method-assign]
+        return model
+
+    def let_out(self) -> None:
+        """Count one fewer."""
+        self.room += 1
+
+
+def followed(folder: Path, room: Room, *lines: str) -> Follower:
+    """Follow a log of these lines with so much room."""
+    log = recording(folder, EXEC, BRK, *lines, name="short.strace")
+    maps = recording(folder, *BEGUN, name="short.maps")
+    follower = Follower(open_calls(log), Snapshots(maps), room)
+    follower.run()
+    return follower
+
+
+def test_whoever_ends_gives_back_his_room(tmp_path: Path) -> None:
+    """At once: strace may have been told to say nothing of the ends of threads (-qq)."""
+    forks = (f"7 fork() = {n}" for n in range(100, 110))
+    ends = (f"{n} exit_group(0) = ?" for n in range(100, 110))
+    room = Room(4)
+    lines = [line for pair in zip(forks, ends, strict=True) for line in pair]
+    assert followed(tmp_path, room, *lines).processes == 11
+    assert room.room == 4
+
+
+def test_too_many_at_a_time_are_refused(tmp_path: Path) -> None:
+    """With the line in which the first one that has no room begins."""
+    forks = (f"7 fork() = {n}" for n in range(100, 110))
+    with pytest.raises(TraceError, match=r"short\.strace:4: no room"):
+        followed(tmp_path, Room(5), *forks)
