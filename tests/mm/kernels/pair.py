@@ -35,7 +35,7 @@ from tests.mm.spec.process import fork, install_special
 from tests.mm.spec.remap import mremap
 from tests.mm.spec.shm import remap_file_pages, shmat, shmdt
 from tests.mm.spec.space import AddressSpace, Anon, File, Vma
-from tests.mm.spec.words import PAGE, CannotKnow, Failed, Vm, page_up
+from tests.mm.spec.words import INFINITY, PAGE, CannotKnow, Failed, Vm, page_up
 
 POLICIES = (None, object(), object())  # the kernels know them by number
 NAMES = (None, "one", "two")
@@ -107,7 +107,7 @@ class Pair:
         self, address: int, length: int, prot: int, flags: int, number: int = -1, offset: int = 0
     ) -> object:
         """Map in both, a file by its number; what is locked or populated is touched."""
-        file = self.files.get(number)
+        file, address = self.files.get(number), address & INFINITY
 
         def rules(mm: AddressSpace) -> int:
             start = mmap(mm, address, length, prot, flags, file, offset)
@@ -195,7 +195,8 @@ class Pair:
         )
 
     def touch(self, address: int, *, write: bool) -> object:
-        """Touch an address in both."""
+        """Touch an address in both; below 0 is at the very end."""
+        address &= INFINITY
         return self.both(
             f"touch {address:#x} {write}",
             lambda mm: fault(mm, address, write=write),
@@ -248,6 +249,7 @@ class Pair:
 
     def _plain(self, rule: Callable[..., object], name: str, *words: int) -> object:
         """Make a call that takes and returns numbers alone on both."""
+        words = tuple(word & INFINITY for word in words)
         return self.both(
             " ".join([name, *map(hex, words)]),
             lambda mm: rule(mm, *words),
