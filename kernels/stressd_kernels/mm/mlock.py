@@ -27,6 +27,7 @@ from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,
     EPERM,
+    ERRNO,
     PAGE_MASK,
     PAGE_SHIFT,
     VM_ACCESS,
@@ -141,12 +142,15 @@ def munlock(base, mm, slot, a, b, c, d, e):
 
 @kernel
 def lock_all(words, mm, slot, flags):
-    """Set the lock flags of every VMA, as far as each can be."""
+    """Set the lock flags of every VMA, as far as each can be; stops only if nodes run out."""
     vma = find_vma(words, mm, slot, U0)
     while vma != NO_RECORD:
         span = (words[vma + VMA_START], words[vma + VMA_END])
         status, done = lock_part(words, mm, slot, vma, span, flags)
+        if status != OK and status & ERRNO == U0:
+            return status
         vma = find_vma(words, mm, slot, done if status == OK else span[1])
+    return OK
 
 
 @entry
@@ -167,7 +171,7 @@ def mlockall(base, mm, slot, a, b, c, d, e):
     kept = words[mm + MM_DEF_FLAGS] & ~VM_LOCKED_MASK
     words[mm + MM_DEF_FLAGS] = kept | (wanted if future else VM_NONE)
     if current or not future:
-        lock_all(words, mm, slot, wanted if current else VM_NONE)
-    if current and a & MCL_ONFAULT == U0:
+        status = lock_all(words, mm, slot, wanted if current else VM_NONE)
+    if status == OK and current and a & MCL_ONFAULT == U0:
         mm_call(words, POPULATE_HELD, mm, slot, U0, UMAX, U0, U0, U0)
-    return mm_end(words, mm, slot, OK)
+    return mm_end(words, mm, slot, status)

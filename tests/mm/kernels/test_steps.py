@@ -64,6 +64,15 @@ def test_changes_before_nodes_run_out_stay(arena: Arena) -> None:
     assert not any(vma.flags in (RW, READ) for vma in mm.maps())
 
 
+def test_mlockall_tells_that_nodes_ran_out(arena: Arena) -> None:
+    """Other errors of single VMAs are passed over."""
+    mm = alternating(arena, 6)
+    runs_out(mm, lambda: mm.mlockall(1), 4)
+    assert sum(vma.flags not in (RW, READ) for vma in mm.maps()) == 3
+    mm.mlockall(1)
+    assert not any(vma.flags in (RW, READ) for vma in mm.maps())
+
+
 def test_nothing_changes_if_nodes_run_out_at_once(arena: Arena) -> None:
     """Calls reserve before they begin."""
     mm = alternating(arena, 2)
