@@ -14,6 +14,7 @@ exclusive. A call that fails as the kernel would raises OSError with its errno; 
 MemoryError; what was found wrong raises Broken, with a report.
 
 Any number of threads may use one address space: what changes it takes its lock, look-ups do not.
+An arena has room for TREES_MAX of them at a time: `close` those that are done with.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from stressd_kernels.mm.layout import (
     MM_ALIVE,
     MM_OFFSET,
     MM_STATE,
+    MM_TREE,
 )
 from stressd_kernels.mm.report import finding_report
 from stressd_kernels.mm.words import (
@@ -246,7 +248,11 @@ class AddressSpace:
     def fork(self) -> AddressSpace:
         """Return a copy, as a child has it."""
         child = AddressSpace(self.settings, arena=self.arena, alive=False)
-        self.fork_into(child)
+        try:
+            self.fork_into(child)
+        except (OSError, MemoryError):
+            child.close()
+            raise
         return child
 
     def fork_into(self, child: AddressSpace) -> None:
@@ -267,6 +273,12 @@ class AddressSpace:
     def exit(self) -> None:
         """Unmap everything: the address space ends. Calls then raise ProcessLookupError."""
         self._call(Call.EXIT)
+
+    def close(self) -> None:
+        """End it, if it has not ended, and give its place to another; nobody may ask it again."""
+        if self.alive:
+            self.exit()
+        self.arena.close_tree(int(self.words[self.mm + MM_TREE]))
 
     @property
     def alive(self) -> bool:

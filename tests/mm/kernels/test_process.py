@@ -137,6 +137,25 @@ def test_every_node_is_accounted_for_after_forks_and_exits() -> None:
     assert (nodes.live, nodes.limbo) == (0, 0)
 
 
+def test_places_are_given_back() -> None:
+    """By whoever closes an address space, alive or not, and by a fork that fails."""
+    arena = Arena(64 << 20)
+    parent = AddressSpace(arena=arena)
+    parent.place(PAGE, 2 * PAGE, READ)
+    places = arena.trees
+    with arena.failing(0), pytest.raises(MemoryError):
+        parent.fork()
+    assert arena.trees == places
+    child = parent.fork()
+    again = parent.fork()
+    child.close()
+    again.exit()
+    again.close()
+    assert arena.trees == places
+    later = parent.fork()
+    assert ranges(later) == ranges(parent) == [(PAGE, 2 * PAGE)]
+
+
 def test_an_address_space_that_ended_takes_no_more_calls() -> None:
     """ESRCH, and look-ups find nothing."""
     mm = AddressSpace()
