@@ -17,6 +17,7 @@ MISSES_KEPT = 50
 REASONS = {
     "faults": "it depends on which memory was written to, which no call tells",
     "assumed": "equal only if all memory, or only if none, was written to; no call tells",
+    "mixed": "private mappings are parted where neither model parts them: other faults, or a rule",
     "random": "the kernel draws a number: MAP_32BIT",
     "limits": "the kernel refused for want of memory, or for a limit that was set before the log",
     "refused": "the kernel refused because of a file, of rights, or of how it was built",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stressd.replay.strace.space import Ranges, Space, ranges
@@ -52,17 +53,22 @@ class Ends:
             return
         wanted = snapshot.ranges
         outcome = space.ends_as(wanted)
-        if outcome == "different" and all(
-            by_faults(snapshot, ranges(model, wanted)) for model in space.models
-        ):
-            outcome = "faults"
-        elif outcome == "different" and (space.threads or space.raced or not space.exact):
-            outcome = "raced" if space.exact else "begun"
+        if outcome == "different":
+            outcome = self._why_different(snapshot, space)
         self.counts[outcome] += 1
         if outcome == "different" and len(self.differences) < KEPT:
             found = ranges(space.lazy, wanted)
             there, here = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
             self.differences.append(Difference(pid, line, _hex(there), _hex(here)))
+
+    def _why_different(self, snapshot: Snapshot, space: Space) -> str:
+        """Return why neither model ends as /proc showed, or that nothing explains it."""
+        if not space.exact:
+            return "begun"
+        found = [ranges(model, snapshot.ranges) for model in space.models]
+        if not space.raced and all(by_faults(snapshot, one) for one in found):
+            return "faults" if between(snapshot, found) else "mixed"
+        return "raced" if space.threads or space.raced else "different"
 
     @property
     def compared(self) -> int:
@@ -94,6 +100,13 @@ def by_faults(snapshot: Snapshot, found: Ranges) -> bool:
     starts = [m.start for m in snapshot.mappings]
     at = (bisect_right(starts, edge) - 1 for edge in edges)
     return all(private[n] and (n == 0 or private[n - 1] or starts[n] not in edges) for n in at)
+
+
+def between(snapshot: Snapshot, found: Sequence[Ranges]) -> bool:
+    """Tell whether each border is in a model, and each that is in all models is a border."""
+    borders = [{first for first, _ in one} for one in found]
+    seen = {first for first, _ in snapshot.ranges}
+    return set.intersection(*borders) <= seen <= set.union(*borders)
 
 
 def _covered(found: Ranges) -> Ranges:
