@@ -24,6 +24,7 @@ from typing import Literal
 from stressd.traces.textfile import TextFile, TraceError
 
 KERNEL_SPACE = 1 << 63  # addresses from here up are never user space, on any 64-bit machine
+DIGITS_MAX = 20  # of a number in a heading
 FINAL = "exit_group"  # the kind of a snapshot taken as the process ends
 
 MAPPING = re.compile(
@@ -69,7 +70,8 @@ class Snapshot:
     def number(self, name: str) -> int | None:
         """Return the number that the heading says behind name=."""
         word = self.word(name)
-        return int(word) if word.isdecimal() else None
+        plain = word.isascii() and word.isdecimal() and len(word) <= DIGITS_MAX
+        return int(word) if plain and int(word) < 1 << 64 else None
 
     @property
     def is_final(self) -> bool:

@@ -23,7 +23,15 @@ from stressd.replay.strace.races import WAITING_MAX, settle
 from stressd.replay.strace.space import Answer, Space
 from stressd.replay.strace.starts import Snapshots
 from stressd.traces import calls
-from stressd.traces.calls import CLONE_THREAD, CLONE_VM, TASK_SIZE, CallLog, Record
+from stressd.traces.calls import (
+    CLONE_THREAD,
+    CLONE_VM,
+    KEY_MAX,
+    TASK_SIZE,
+    CallLog,
+    Record,
+    Returned,
+)
 from stressd.traces.textfile import TraceError
 
 Filed = calls.Open | calls.Close | calls.Dup
@@ -200,7 +208,7 @@ class Follower:
             self.answers.wonder(kind, "layout")
         elif space.lost:
             self.answers.wonder(kind, space.lost.partition(" ")[0])
-        elif record.returned.result is None:
+        elif not _told(record.returned):
             space.lost = f"lost line {record.returned.line}: its answer is not told"
             self.answers.wonder(kind, "lost")
         elif operation is None:
@@ -275,6 +283,12 @@ class Follower:
             return
         process.space = space
         space.users |= {tid for tid, other in self._of.items() if other is process}
+
+
+def _told(returned: Returned) -> bool:
+    """Tell whether the log says how a call ended, in a number that a kernel can answer."""
+    result = returned.result
+    return result is not None and (bool(returned.error) or 0 <= result <= KEY_MAX)
 
 
 def _doubt(space: Space, operation: Operation, first: Answer, second: Answer) -> str:

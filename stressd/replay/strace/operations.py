@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from stressd.replay.strace.files import Files
 from stressd.replay.strace.model import PAGE, PMD, File, Model
 from stressd.traces import calls
-from stressd.traces.calls import KEY_MAX, MAP_FLAGS, REMAP_FLAGS, SHM_FLAGS, Call, Returned
+from stressd.traces.calls import (
+    KEY_MAX,
+    MAP_FLAGS,
+    REMAP_FLAGS,
+    SHM_FLAGS,
+    TASK_SIZE,
+    Call,
+    Returned,
+)
 
 Range = tuple[int, int]
 EVERYTHING: Range = (0, KEY_MAX)
@@ -27,8 +35,8 @@ DEFAULT_KEY = -1  # pkey_mprotect without a key is mprotect
 
 
 def pages(length: int) -> int:
-    """Return a length rounded up to pages."""
-    return -(-length // PAGE) * PAGE
+    """Return a length rounded up to pages; beyond user space it does not matter how far."""
+    return min(-(-length // PAGE) * PAGE, 2 * TASK_SIZE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class Mmap(Operation):
     def retract(self, model: Model, answer: int) -> None:
         """Unmap what was mapped."""
         start, end = self.touched
-        model.munmap(answer, end - start)
+        model.munmap(answer, min(end - start, TASK_SIZE))
 
     def do(self, model: Model) -> int:
         """Map as the caller asked."""

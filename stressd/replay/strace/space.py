@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from stressd.replay.strace.model import MakeModel, Model, Start
 from stressd.replay.strace.operations import EVERYTHING, Operation, Range
+from stressd.traces.calls import TASK_SIZE
 
 Answer = int | str  # an address or another number, or the name of an error
 Ranges = list[tuple[int, int]]  # first and last byte
@@ -134,7 +135,8 @@ class Space:
     def _write(self, touched: Range) -> None:
         """Write to a range in the model that does."""
         if self.twins:
-            self.eager.populate(*touched)
+            start, end = (min(address, TASK_SIZE) for address in touched)
+            self.eager.populate(start, end)
 
     def ends_as(self, wanted: Ranges) -> str:
         """Compare all ranges: equal, different, or "assumed" if only one of the models is equal.

@@ -139,7 +139,7 @@ def _started(
     """
     limits = {"STACK": snapshot.number("rlim_stack") or STACK_DEFAULT, **limits}
     files: dict[str, File] = {}
-    held = tuple(_held(m, files) for m in mappings if m.in_user_space)
+    held = tuple(_held(m, files) for m in mappings if _is_sound(m))
     low, top = _ends_of_first(mappings)
     if LEGACY_BASE <= low < LEGACY_BASE + LEGACY_RANDOM:
         return Start(held, _top(limits, low - LEGACY_BASE), low, False, start_brk, brk, limits)
@@ -161,10 +161,15 @@ def _ends_of_first(mappings: Sequence[Mapping]) -> tuple[int, int]:
     return low, top
 
 
+def _is_sound(mapping: Mapping) -> bool:
+    """Tell whether an address space of x86-64 can hold a mapping."""
+    return mapping.end <= TASK_SIZE and not (mapping.start | mapping.end) % PAGE
+
+
 def _top(limits: Limits[str, int], random: int) -> int:
     """Return mmap_base for a random part of so many bytes."""
     gap = min(max(limits["STACK"] + STACK_RANDOM + GUARD_GAP, GAP_MIN), GAP_MAX)
-    return TASK_SIZE - gap - random & -PAGE
+    return max(TASK_SIZE - gap - random, 0) & -PAGE
 
 
 def _held(mapping: Mapping, files: dict[str, File]) -> Held:
