@@ -61,6 +61,8 @@ def not_seen_of_spaces(sample: Sample, spaces: SpacesSample) -> Iterator[str]:
         yield f"merging was not seen in case {', '.join(missing)}"
     if not spaces.splits:
         yield "no mapping was seen to be split"
+    if not spaces.alive:
+        yield "no address space was left at the end"
 
 
 def vacuity(evidence: Evidence) -> Opinion:

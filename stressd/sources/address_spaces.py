@@ -131,7 +131,7 @@ class AddressSpacesSource(Source):
     def settle(self, ground: Ground) -> None:
         """Lay out the seats and the tables."""
         self._seats = table_of(LINE_WORDS + self.places * traffic.SPACE_WORDS)
-        self._seats[traffic.SEATS_TAKEN] = self._alive
+        self._seats[traffic.SEATS_LIVING] = self._alive
         rows = self._seats[LINE_WORDS:].reshape(-1, traffic.SPACE_WORDS)
         rows[:, traffic.SPACE_MM] = self.mms
         rows[: self._alive, traffic.SPACE_TAKEN] = 1

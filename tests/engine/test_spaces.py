@@ -18,7 +18,7 @@ from stressd_kernels.mm.odd import Odd
 from stressd_kernels.ops import NUMBERS, operations
 from stressd_kernels.ops.catalog import OPS, SPACES
 from stressd_kernels.status import Status
-from stressd_kernels.traffic.layout import LEAST, SEATS_TAKEN
+from stressd_kernels.traffic.layout import LEAST, SEATS_LIVING
 from stressd_kernels.worker import NOW_OP
 from tests.engine.build import arena_of, call, loaded, slot_of, work
 
@@ -85,7 +85,7 @@ def test_exits_leave_as_many_as_must_be_left(process: Process) -> None:
     assert answers.count(OUTCOME_OK) == 2 - least == 1
     (left,) = process.alive()
     assert process.words[left + MM_COUNT] > 20
-    assert int(process.seats[SEATS_TAKEN]) == 1
+    assert int(process.seats[SEATS_LIVING]) == 1
     while process.run("fork") != OUTCOME_OK:
         pass
     assert len(process.alive()) == 2
@@ -99,6 +99,19 @@ def test_a_new_program_takes_the_place_of_the_old(process: Process) -> None:
     assert len(after) == 2
     assert before.isdisjoint(after)
     assert all(process.words[mm + MM_COUNT] >= 4 for mm in process.alive())
+
+
+def test_the_last_address_space_never_ends() -> None:
+    """However many threads fork, exec and exit at once, and few seats as there are."""
+    few = "source: {kind: address-spaces, spaces: 2, vmas: 20, validation: off}"
+    with loaded(few, "{name: w, threads: 4, mix: {fork: 2, exec: 2, exit: 3}}") as engine:
+        for _ in range(SLICES):
+            assert work(engine, 1) == {Status.OK}
+            assert sampled(engine).alive >= 1
+            words, seats = arena_of(engine).words, engine._source._seats  # type: ignore[attr-defined]
+            living = [mm for mm in engine._source.mms if int(words[mm + MM_STATE]) == MM_ALIVE]
+            assert int(seats[SEATS_LIVING]) == len(living)
+        assert engine.finish() == []
 
 
 def sampled(engine: Engine) -> SpacesSample:

@@ -173,6 +173,7 @@ def test_one_damaged_fact(facts: Evidence, oracle: str, expected: Verdict) -> No
             "merging was not seen in case 2, 5",
         ),
         (evidence(sample=sample(spaces=replace(SPACES, splits=0))), "no mapping was seen"),
+        (evidence(sample=sample(spaces=replace(SPACES, alive=0))), "no address space was left"),
         (
             evidence(
                 sample=sample(ops=(counted("fork", ok=9), counted("mmap", miss=9)), spaces=SPACES),

@@ -22,9 +22,9 @@ from stressd_kernels.ops.exit import space_end
 from stressd_kernels.prng import prng_below
 from stressd_kernels.traffic.asking import DRAW_SPACE, call_answer, call_make, space_ask
 from stressd_kernels.traffic.draws import arguments
-from stressd_kernels.traffic.layout import SPACE_MM
+from stressd_kernels.traffic.layout import LEAST, SPACE_MM
 from stressd_kernels.traffic.program import program_load
-from stressd_kernels.traffic.space import seat_free, seat_leaves, seat_take
+from stressd_kernels.traffic.space import seat_free, seat_leaves, seat_lives, seat_take
 
 VERBS = ()
 CALLS = (Call.EXEC, Call.MOVE_STACK, Call.MMAP, Call.SPECIAL, Call.EXIT)
@@ -53,9 +53,9 @@ def program_begin(words, slot, seat):
     arguments(words, slot, ONE_PAGE, U0, U0, U0)
     status = call_make(words, EXEC, mm, slot)
     if status != STATUS_OK:
-        if seat_leaves(words, slot, U0) == STATUS_OK:
-            seat_free(words, slot, seat)
+        seat_free(words, slot, seat)
         return status
+    seat_lives(words, slot)
     end = TASK_SIZE - (prng_below(words, slot, MOVED) << PAGE_SHIFT)
     arguments(words, slot, end, U0, U0, U0)
     status = call_make(words, MOVE_STACK, mm, slot)
@@ -77,7 +77,8 @@ def run(base, tree, slot, a, b, c, d, e):
     if status != STATUS_OK:
         return ENDS + status
     answer = call_answer(program_begin(words, slot, np.int64(seat)))
-    if answer >= ENDS or seat_leaves(words, slot, U0) != STATUS_OK:
+    least = load_relaxed(words, slot + LEAST)
+    if answer >= ENDS or seat_leaves(words, slot, least) != STATUS_OK:
         return answer
     ended = call_answer(space_end(words, slot, old))
     return max(answer, ended)

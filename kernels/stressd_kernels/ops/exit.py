@@ -16,7 +16,7 @@ from stressd_kernels.mm.calls import Call
 from stressd_kernels.ops import Entries
 from stressd_kernels.traffic.asking import DRAW_SPACE, call_answer, call_make, space_ask
 from stressd_kernels.traffic.layout import CHOSEN, LEAST
-from stressd_kernels.traffic.space import seat_free, seat_leaves, seat_stays
+from stressd_kernels.traffic.space import seat_free, seat_leaves, seat_lives
 
 VERBS = ()
 CALLS = (Call.EXIT,)
@@ -36,7 +36,7 @@ def space_end(words, slot, mm):
     if status == STATUS_OK:
         seat_free(words, slot, np.int64(load_relaxed(words, slot + CHOSEN)))
     else:
-        seat_stays(words, slot)
+        seat_lives(words, slot)
     return status
 
 

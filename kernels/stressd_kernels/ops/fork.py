@@ -12,13 +12,12 @@ from stressd_kernels.asking import STATUS_NOT_FOUND
 from stressd_kernels.clock import timer_begin, timer_end
 from stressd_kernels.counters import ENDS, MISS
 from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
-from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK as STATUS_OK
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.ops import Entries
 from stressd_kernels.traffic.asking import DRAW_SPACE, call_answer, call_make, space_ask
 from stressd_kernels.traffic.layout import SPACE_MM
-from stressd_kernels.traffic.space import seat_free, seat_leaves, seat_take
+from stressd_kernels.traffic.space import seat_free, seat_lives, seat_take
 from stressd_kernels.worker import NOW_FIRST, NOW_LAST
 
 VERBS = ()
@@ -39,7 +38,9 @@ def fork_into(words, slot, mm, seat):
     store_relaxed(words, slot + NOW_FIRST, child)
     store_relaxed(words, slot + NOW_LAST, child)
     status = call_make(words, FORK, mm, slot)
-    if status != STATUS_OK and seat_leaves(words, slot, U0) == STATUS_OK:
+    if status == STATUS_OK:
+        seat_lives(words, slot)
+    else:
         seat_free(words, slot, seat)
     return status
 

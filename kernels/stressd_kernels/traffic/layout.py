@@ -36,7 +36,7 @@ SEGMENT_MM = SOURCE_OWN + 16
 
 # -- the line ahead of the seats ---------------------------------------------------------------
 SEATS_LOCK = 0
-SEATS_TAKEN = 1  # how many
+SEATS_LIVING = 1  # address spaces that live and are not about to end
 
 # -- a seat ------------------------------------------------------------------------------------
 SPACE_WORDS = LINE_WORDS

@@ -5,6 +5,9 @@ fork and an exec take a free one (`seat_take`). Whoever ends an address space (E
 once) frees its seat, and was allowed to by `seat_leaves` before. The lock of the seats (W1, W2) is
 held for a few steps, and never while an address space is asked for anything.
 
+Counted are those that live: from when they have begun until somebody is about to end them. So there
+are never fewer than the count says, and whoever may end one never ends the last.
+
 Whoever draws a seat that is free, or an address space that ends just then, asks one that is not
 there: ESRCH for calls that change, an empty tree for those that read.
 """
@@ -21,8 +24,8 @@ from stressd_kernels.status import Status
 from stressd_kernels.traffic.certify import space_choose
 from stressd_kernels.traffic.layout import (
     CHOSEN,
+    SEATS_LIVING,
     SEATS_LOCK,
-    SEATS_TAKEN,
     SPACE_MM,
     SPACE_TAKEN,
     SPACE_WORDS,
@@ -85,8 +88,6 @@ def seat_take(words, slot):
         seat = seat_at(words, slot, (drawn + np.uint64(step)) % count)
         if load_relaxed(words, seat + SPACE_TAKEN) == U0:
             store_relaxed(words, seat + SPACE_TAKEN, U1)
-            taken = load_relaxed(words, spaces + SEATS_TAKEN)
-            store_relaxed(words, spaces + SEATS_TAKEN, taken + U1)
             status = OK
             break
     lock_give(words, spaces + SEATS_LOCK)
@@ -103,9 +104,9 @@ def seat_leaves(words, slot, least):
     status = lock_take(words, spaces + SEATS_LOCK)
     if status != OK:
         return status
-    taken = load_relaxed(words, spaces + SEATS_TAKEN)
-    if taken > least:
-        store_relaxed(words, spaces + SEATS_TAKEN, taken - U1)
+    living = load_relaxed(words, spaces + SEATS_LIVING)
+    if living > least:
+        store_relaxed(words, spaces + SEATS_LIVING, living - U1)
     else:
         status = STATUS_NOT_FOUND
     lock_give(words, spaces + SEATS_LOCK)
@@ -113,18 +114,18 @@ def seat_leaves(words, slot, least):
 
 
 @kernel
-def seat_stays(words, slot):
-    """Count one address space more: that which was to end is there still."""
+def seat_lives(words, slot):
+    """Count one address space more: it has begun, or that which was to end is there still."""
     spaces = np.int64(load_relaxed(words, slot + SPACES))
     if lock_take(words, spaces + SEATS_LOCK) == OK:
-        taken = load_relaxed(words, spaces + SEATS_TAKEN)
-        store_relaxed(words, spaces + SEATS_TAKEN, taken + U1)
+        living = load_relaxed(words, spaces + SEATS_LIVING)
+        store_relaxed(words, spaces + SEATS_LIVING, living + U1)
         lock_give(words, spaces + SEATS_LOCK)
 
 
 @kernel
 def seat_free(words, slot, seat):
-    """Let `seat`, whose address space has ended and was counted, be taken again."""
+    """Let `seat`, whose address space has ended or never began, be taken again."""
     spaces = np.int64(load_relaxed(words, slot + SPACES))
     if lock_take(words, spaces + SEATS_LOCK) == OK:
         store_relaxed(words, seat + SPACE_TAKEN, U0)
