@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stressd_kernels.arguments import key_of
 from stressd_kernels.calls import BACKLOG_PAUSE_S, five, invoke
 from stressd_kernels.door import borrowed, driver, entry_call, load_relaxed
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
@@ -344,7 +345,7 @@ class AddressSpace:
         """Make a call; return its answer. Waits while readers hold what must be freed first."""
         offer_calls(self.arena, (call,))
         words, leave = self.words, self.arena.leave
-        numbers = five(*arguments)
+        numbers = five(*(key_of("an argument", number) for number in arguments))
         while True:
             try:
                 for slot in self.arena.seats:
@@ -387,6 +388,7 @@ class AddressSpace:
     def _vma(self, call: Call, a: int, b: int = 0) -> Vma | None:
         """Make a call that answers with a VMA, and copy its record while it is pinned."""
         offer_calls(self.arena, (call,))
+        a, b = (key_of("address", number) for number in (a, b))
         fields = np.zeros(LEAF_WORDS, np.uint64)
         question = np.uint64(CALLS[call].address), self.mm
         with self.arena.seated() as slot:

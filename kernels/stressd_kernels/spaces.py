@@ -37,6 +37,7 @@ from stressd_kernels.mm.layout import (
     MM_MIN_ADDR,
     MM_MMAP_BASE,
     MM_NONE,
+    MM_NUMBERS,
     MM_SEQUENCE,
     MM_SPACE_MAX,
     MM_STACK_MAX,
@@ -126,11 +127,13 @@ def open_mm(arena: Arena, settings: Settings, *, alive: bool = True) -> int:
 def begin_mm(arena: Arena, mm: int, settings: Settings, *, alive: bool = True) -> None:
     """Let an empty address space begin in a block where the last one has ended."""
     words = arena.words
-    tree, sequence, before = (int(words[mm + at]) for at in (MM_TREE, MM_SEQUENCE, MM_ID))
+    kept = MM_TREE, MM_NUMBERS, MM_SEQUENCE, MM_ID
+    tree, numbers, sequence, before = (int(words[mm + at]) for at in kept)
     words[mm : mm + MM_WORDS] = 0
     for offset, word in settings.words().items():
         words[mm + offset] = word
     words[mm + MM_TREE] = tree
+    words[mm + MM_NUMBERS] = numbers
     words[mm + MM_SEQUENCE] = sequence + 1  # caches may hold records of the last one
     words[mm + MM_ID] = before + TREES_MAX if before else int(words[tree + TREE_ID]) + 1
     words[mm + MM_STATE] = MM_ALIVE if alive else MM_NONE

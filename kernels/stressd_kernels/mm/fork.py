@@ -23,11 +23,10 @@ from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, wor
 from stressd_kernels.layout import CHAIN_NEXT, ROWS_MAX, SLOT_ROWS, TREE_LOCK, U0, U1
 from stressd_kernels.lock import OK, STATUS_BROKEN, lock_break, lock_give, locks_take
 from stressd_kernels.mm.counts import count_add
-from stressd_kernels.mm.frame import is_sound, mm_again
+from stressd_kernels.mm.frame import call_count, is_sound, mm_again
 from stressd_kernels.mm.layout import (
     MM_ALIVE,
     MM_BRK,
-    MM_CALLS,
     MM_COUNT,
     MM_FINDING,
     MM_ID,
@@ -210,7 +209,7 @@ def fork(base, mm, slot, a, b, c, d, e):
         status = fork_locked(words, mm, child, slot)
         if inline and status == OK:
             is_sound(words, child, slot)
-    words[mm + MM_CALLS] += U1
+    call_count(words, mm, slot)
     ended = max(space_leave(words, mm), space_leave(words, child))
     structure_call(words, COLLECT, parent_tree, slot, U0, U0, U0, U0, U0)
     return ended if ended != OK else status

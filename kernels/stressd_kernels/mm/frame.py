@@ -143,10 +143,7 @@ def mm_begin(words, mm, slot):
 def mm_end(words, mm, slot, status):
     """End a call that `mm_begin` began; return `status`, or BROKEN if something was found."""
     tree = np.int64(words[mm + MM_TREE])
-    words[mm + MM_CALLS] += U1
-    every = words[mm + MM_VALIDATE]
-    if words[mm + MM_FINDING] == U0 and every != U0 and words[mm + MM_CALLS] % every == U0:
-        is_sound(words, mm, slot)
+    call_count(words, mm, slot)
     if words[mm + MM_FINDING] != U0:
         lock_break(words, tree + TREE_LOCK)
         return STATUS_BROKEN
@@ -155,6 +152,15 @@ def mm_end(words, mm, slot, status):
     if retired != U0 or limbo_is_due(words, slot):
         structure_call(words, COLLECT, tree, slot, retired, U0, U0, U0, U0)
     return status
+
+
+@kernel
+def call_count(words, mm, slot):
+    """Count a call, and validate if its turn has come: always if inline. The lock is held."""
+    words[mm + MM_CALLS] += U1
+    every = words[mm + MM_VALIDATE]
+    if words[mm + MM_FINDING] == U0 and every != U0 and words[mm + MM_CALLS] % every == U0:
+        is_sound(words, mm, slot)
 
 
 @kernel

@@ -6,18 +6,18 @@ x86-64, so that a dump can be read beside one of the kernel's.
 A file is one word: an identity, and below it what kind of file it is. Opened twice, a file has
 two identities, and their mappings never merge.
 
-    63        1: made by an mm for itself, from its own identity and a number; 0: opened
+    63        1: made by an mm for itself: number of its block, and of the file; 0: opened
     62 .. 16  identity
     15 .. 0   FILE_* bits
 
 Identities (of VMAs, anonymous pages, files that an mm makes for itself) are unique in the arena:
-the identity of the mm, and a number within it.
+the number of the mm's block, and how many this block has given out, whoever lived in it.
 """
 
 import numpy as np
 
 from stressd_kernels.door import kernel_inline
-from stressd_kernels.layout import TREES_MAX, U0, U1
+from stressd_kernels.layout import MM_WORDS, MMS, TREES_MAX, U0, U1
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_NUMBERS
 from stressd_kernels.records import VMA_END, VMA_START
 
@@ -89,9 +89,8 @@ PROT_EXEC = np.uint64(4)
 
 FILE_SHIFT = np.uint64(16)
 FILE_MADE = np.uint64(1 << 63)
-FILE_OWNER_SHIFT = np.uint64(48)
-FILE_OWNERS = np.uint64((1 << 15) - 1)
-FILE_NUMBERS = np.uint64((1 << 32) - 1)
+FILE_OWNER_SHIFT = np.uint64(51)
+FILE_NUMBERS = np.uint64((1 << 35) - 1)  # of one block, before they begin again
 FILE_READABLE = np.uint64(0x1)
 FILE_WRITABLE = np.uint64(0x2)
 FILE_HUGE_ALIGNED = np.uint64(0x4)  # its file system places it as huge pages would like
@@ -114,7 +113,11 @@ EINVAL = np.uint64(1 << 16 | 22)
 EOVERFLOW = np.uint64(1 << 16 | 75)
 CANNOT_KNOW = np.uint64(1 << 17)  # the kernel draws a random number here: no model can tell
 
-IDENTITY_SHIFT = np.uint64(32)
+IDENTITY_SHIFT = np.uint64(48)  # number of the block, and how many it has given out, ever
+BLOCK_SHIFT = np.uint64(MM_WORDS.bit_length() - 1)
+
+assert 1 << int(BLOCK_SHIFT) == MM_WORDS
+assert TREES_MAX <= 1 << 12, "the number of a block has twelve bits, here and in a file's word"
 
 
 @kernel_inline
@@ -134,14 +137,13 @@ def identity(words, mm):
     """Return a new identity, never given out before in this arena; the lock is held."""
     number = words[mm + MM_NUMBERS] + U1
     words[mm + MM_NUMBERS] = number
-    return words[mm + MM_ID] << IDENTITY_SHIFT | number
+    return np.uint64(mm - MMS) >> BLOCK_SHIFT << IDENTITY_SHIFT | number
 
 
 @kernel_inline
 def identity_begin(words, mm):
     """Give a block that another address space begins in its new MM_ID; the lock is held."""
     words[mm + MM_ID] += np.uint64(TREES_MAX)
-    words[mm + MM_NUMBERS] = U0
     words[mm + MM_EVENTS] = U0
 
 
@@ -152,8 +154,8 @@ def file_identity(words, mm, kind):
     kind  FILE_* bits
     """
     number = identity(words, mm)
-    owner = words[mm + MM_ID] & FILE_OWNERS
-    return FILE_MADE | owner << FILE_OWNER_SHIFT | (number & FILE_NUMBERS) << FILE_SHIFT | kind
+    owner = number >> IDENTITY_SHIFT << FILE_OWNER_SHIFT
+    return FILE_MADE | owner | (number & FILE_NUMBERS) << FILE_SHIFT | kind
 
 
 @kernel_inline

@@ -164,3 +164,27 @@ def test_an_address_space_that_ended_takes_no_more_calls() -> None:
     with pytest.raises(ProcessLookupError):
         mm.munmap(PAGE, PAGE)
     assert mm.find_vma(0) is None
+
+
+def test_identities_never_come_back() -> None:
+    """Whoever lives in a block, its VMAs and files are others than those before."""
+    arena = Arena(64 << 20)
+    parent = AddressSpace(arena=arena)
+    parent.place(PAGE, 2 * PAGE, READ)
+    child = AddressSpace(arena=arena, alive=False)
+    seen: set[int] = {vma.identity for vma in parent.maps()}
+    for round_ in range(1, 20):
+        parent.fork_into(child)
+        seen |= {vma.identity for vma in child.maps()}
+        assert len(seen) == round_ + 1
+        child.exit()
+
+
+@pytest.mark.parametrize("address", [-1, 1 << 64])
+def test_what_is_no_address_is_refused(address: int) -> None:
+    """By an error that says so, before anything is asked."""
+    mm = AddressSpace()
+    with pytest.raises(ValueError, match="address must be 0"):
+        mm.find_vma(address)
+    with pytest.raises(ValueError, match="must be 0"):
+        mm.munmap(address, PAGE)
