@@ -138,7 +138,7 @@ class SpacesSample:
     validations: int  # comparisons of all structures of one
     comparisons: int  # of single answers: gap searches asked of two trees
     splits: int  # VMAs cut in two
-    merges: tuple[int, ...]  # by the eight cases of stressd_kernels.mm.merge
+    merges: tuple[int, ...]  # by the eight cases of stressd_kernels.mm.rules.merge
     grown: int  # stacks that grew
     validation: str = "inline"  # as the configuration asks for it
     recorded: bool = False  # nothing but recordings changes them: no splits, merges or faults

@@ -47,7 +47,7 @@ from stressd_kernels.mm.layout import (
     MM_STATE,
     MM_TREE,
 )
-from stressd_kernels.mm.report import finding_report
+from stressd_kernels.mm.validation.report import finding_report
 from stressd_kernels.mm.words import (
     CANNOT_KNOW,
     ERRNO,

@@ -28,8 +28,8 @@ from stressd_kernels.mm.layout import (
     MM_TREE,
     MM_VALIDATED,
 )
-from stressd_kernels.mm.report import finding_report
 from stressd_kernels.mm.tally import TALLY_CASE, TALLY_GROWN, TALLY_SPLIT
+from stressd_kernels.mm.validation.report import finding_report
 from stressd_kernels.mm.words import ERRNO, PAGE
 from stressd_kernels.slice import entry_run
 from stressd_kernels.status import Status

@@ -32,7 +32,8 @@ from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.memory import CAPACITY_MIN, Arena
 from stressd_kernels.mm import CALLS, VERBS, with_steps
 from stressd_kernels.mm.calls import Call
-from stressd_kernels.mm.growing import (
+from stressd_kernels.mm.layout import MM_COMPARED, MM_VALIDATED
+from stressd_kernels.mm.recordings.growing import (
     GROWTH,
     INHERITED_WORDS,
     SPACE_INHERITED,
@@ -40,9 +41,8 @@ from stressd_kernels.mm.growing import (
     SPACE_MM,
     SPACE_WORDS,
 )
-from stressd_kernels.mm.layout import MM_COMPARED, MM_VALIDATED
-from stressd_kernels.mm.playing import MISSED, list_vmas, play
-from stressd_kernels.mm.report import finding_report
+from stressd_kernels.mm.recordings.playing import MISSED, list_vmas, play
+from stressd_kernels.mm.validation.report import finding_report
 from stressd_kernels.mm.words import EINVAL
 from stressd_kernels.slice import entry_run
 from stressd_kernels.spaces import Settings, begin_mm, offer_calls, open_mm

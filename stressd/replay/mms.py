@@ -1,14 +1,14 @@
 """The address spaces of the kernels as a player: maple tree, rb-tree, list and cache at once.
 
 Python reads events and keeps account of which space is whose (residents.py); everything else of
-an event is one row of numbers. Rows are played in batches by kernels (mm/playing.py), which stop
-at the first answer that differs. A batch ends where Python has to know what came of it: before a
-space begins or ends, and where events were lost. So memory is that of the address spaces alone,
-however long the recording is.
+an event is one row of numbers. Rows are played in batches by kernels (mm/recordings/playing.py),
+which stop at the first answer that differs. A batch ends where Python has to know what came of
+it: before a space begins or ends, and where events were lost. So memory is that of the address
+spaces alone, however long the recording is.
 
 What is known of guard gaps is kept in the flags of the VMAs, so that the kernels' own search
-finds its way around them (mm/growing.py). Two things are decided here, as they concern processes:
-that a space begins as exec fills it, and that a process fills the space of its child.
+finds its way around them (mm/recordings/growing.py). Two things are decided here, as they concern
+processes: that a space begins as exec fills it, and that a process fills the space of its child.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from stressd.traces.textfile import TraceError
 from stressd.tracing.file import TraceFile
 from stressd.tracing.tracer import Tracer
 from stressd_kernels.layout import TREES_MAX
-from stressd_kernels.mm.growing import ROW_EXEC, ROW_FILLING, ROW_GROWS, ROW_PLAIN
+from stressd_kernels.mm.recordings.growing import ROW_EXEC, ROW_FILLING, ROW_GROWS, ROW_PLAIN
 
 BATCH = 1 << 12  # rows: few enough to be in the processor's cache still when they are played
 KNOWN_MAX = 1 << 16  # pairs of space and process; beyond, all are found out anew

@@ -11,7 +11,7 @@ from stressd_kernels.maple.node import SLOT_FIRST
 from stressd_kernels.mm.finding import Finding
 from stressd_kernels.mm.layout import MM_DETAILS, MM_FINDING, MM_LIST_FIRST, MM_RB_ROOT, MM_TREE
 from stressd_kernels.mm.odd import Odd
-from stressd_kernels.mm.report import HEADLINES, LINES, SAID
+from stressd_kernels.mm.validation.report import HEADLINES, LINES, SAID
 from stressd_kernels.records import LIST_NEXT, RB_LEFT, RB_RIGHT
 from stressd_kernels.refs import NODE_MASK
 from stressd_kernels.spaces import Settings

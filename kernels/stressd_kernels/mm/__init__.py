@@ -6,39 +6,47 @@ track     every change goes to all             links     the list and the rb-tre
 counts    pages, and the limits on them        lookup    which VMA, with the lock held
 cache     the last VMAs that were found        readers   look-ups without the lock
 trace     every store, for others to read      drain     taking events out of the rings
-validate  all structures against each other    compare   two answers to one question
-finding   what was wrong                       report    the same as a text
-odd       the faults of the original           tally     splits and merges, counted
+finding   what was wrong                       tally     splits and merges, counted
+odd       the faults of the original
 
-merge     when neighbours become one VMA       modify    what a change of a part does
-map       mmap                                 unmap     munmap
-place     where a new mapping goes             gaps      where a free range is found
-walk      a range, VMA by VMA                  protect   mprotect
-advise    madvise                              mlock     mlock, munlock, mlockall
-bind      NUMA policies                        name      names of anonymous memory
-remap     mremap                               move      a copy, and the source goes
-heap      brk                                  stack     what grows when it is touched
-shm       SysV segments, remap_file_pages      special   the kernel's own, as the vdso
-fault     touching memory                      anon      what the first write leaves
-fork      a copy of it all                     snapshot  a VMA as /proc/PID/maps says
-exec      how an address space begins          exit      how one ends
-recorded  a range as a recording says          growing   which VMAs of a recording grow down
-playing   the rows of a recording
+rules/            what each call does, and the steps they share
+    map       mmap                             unmap     munmap
+    place     where a new mapping goes         gaps      where a free range is found
+    merge     when neighbours become one VMA   modify    what a change of a part does
+    walk      a range, VMA by VMA              protect   mprotect
+    advise    madvise                          mlock     mlock, munlock, mlockall
+    bind      NUMA policies                    name      names of anonymous memory
+    seal      mseal                            snapshot  a VMA as /proc/PID/maps says
+    remap     mremap                           move      a copy, and the source goes
+    heap      brk                              stack     what grows when it is touched
+    shm       SysV segments                    special   the kernel's own, as the vdso
+    fault     touching memory                  anon      what the first write leaves
+    fork      a copy of it all                 exec      how an address space begins
+    exit      how one ends
+validation/       whether all structures say the same
+    validate  structure against structure      compare   two answers to one question
+    report    what was found, as a text
+recordings/       raw stores and searches, no calls
+    recorded  a range as a recording says      playing   the rows of a recording
+    growing   which VMAs grow down
 
-A call is one file with its entry, and one line of CALLS; the steps it uses are one line of STEPS.
+A call is one file of rules/ with its entry, and one line of CALLS; the steps it uses are one line
+of STEPS.
 """
 
 from collections.abc import Iterable, Mapping
 
 from stressd_kernels.door import Entry
-from stressd_kernels.mm import (
+from stressd_kernels.mm import frame, readers, track
+from stressd_kernels.mm.calls import Call
+from stressd_kernels.mm.recordings import recorded
+from stressd_kernels.mm.rules import (
     advise,
     bind,
     exec,
     exit,
     fault,
     fork,
-    frame,
     gaps,
     heap,
     map,
@@ -49,19 +57,15 @@ from stressd_kernels.mm import (
     name,
     place,
     protect,
-    readers,
-    recorded,
     remap,
     seal,
     shm,
     snapshot,
     special,
     stack,
-    track,
     unmap,
-    validate,
 )
-from stressd_kernels.mm.calls import Call
+from stressd_kernels.mm.validation import validate
 from stressd_kernels.verbs import Verb
 
 CALLS: Mapping[Call, Entry] = {

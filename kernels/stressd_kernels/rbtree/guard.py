@@ -5,7 +5,7 @@ much later for those above it. RB_OWN takes the first off, never the second: a s
 that when it has found a gap, as Linux does.
 
 Flags may change while a reader without the lock looks at them. Whether it grows a VMA keeps for
-life, but in a recording, which does not say so: mm/growing.py concludes it.
+life, but in a recording, which does not say so: mm/recordings/growing.py concludes it.
 """
 
 import numpy as np

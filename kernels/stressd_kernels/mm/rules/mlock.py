@@ -22,7 +22,7 @@ from stressd_kernels.mm.counts import can_lock
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import MM_DEF_FLAGS, MM_LOCKED, MM_LOCKED_MAX, MM_TOTAL
 from stressd_kernels.mm.lookup import find_vma, find_within, vma_next
-from stressd_kernels.mm.walk import flags_modify, part_at
+from stressd_kernels.mm.rules.walk import flags_modify, part_at
 from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,

@@ -11,7 +11,7 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.frame import mm_begin, mm_end
-from stressd_kernels.mm.walk import part_at, word_modify
+from stressd_kernels.mm.rules.walk import part_at, word_modify
 from stressd_kernels.mm.words import EFAULT, EINVAL, PAGE_MASK, page_up
 from stressd_kernels.records import NO_RECORD, VMA_POLICY
 

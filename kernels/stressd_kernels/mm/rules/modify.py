@@ -18,7 +18,7 @@ from stressd_kernels.lock import OK
 from stressd_kernels.mm.counts import flags_set
 from stressd_kernels.mm.layout import MM_COUNT, MM_COUNT_MAX, MM_FOUND, MM_PART
 from stressd_kernels.mm.lookup import vma_next, vma_prev
-from stressd_kernels.mm.merge import (
+from stressd_kernels.mm.rules.merge import (
     JOINS_BOTH,
     JOINS_NONE,
     JOINS_RIGHT,
@@ -28,9 +28,9 @@ from stressd_kernels.mm.merge import (
     sides_joined,
     takes_anon,
 )
+from stressd_kernels.mm.rules.unmap import vma_split
 from stressd_kernels.mm.tally import TALLY_CASE, tally
 from stressd_kernels.mm.track import track_resize, track_swallow
-from stressd_kernels.mm.unmap import vma_split
 from stressd_kernels.mm.words import ENOMEM, PAGE_SHIFT
 from stressd_kernels.records import (
     NO_RECORD,

@@ -24,12 +24,12 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import RESULT_FIRST, U0, U1
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
-from stressd_kernels.mm.compare import compare_search
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import ANSWER, MM_MIN_ADDR, MM_OFFSET, MM_TREE
 from stressd_kernels.mm.lookup import maple_below, maple_find
 from stressd_kernels.mm.odd import odd_down, odd_up
 from stressd_kernels.mm.trace import trace_on, trace_search
+from stressd_kernels.mm.validation.compare import compare_search
 from stressd_kernels.mm.words import EINVAL, ENOMEM, ERRNO
 from stressd_kernels.rbtree import NOWHERE, end_gap, grows_down, start_gap
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_START

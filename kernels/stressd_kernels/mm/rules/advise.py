@@ -17,10 +17,10 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import is_anonymous, prepare_anon
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.lookup import find_within, vma_next
-from stressd_kernels.mm.walk import flags_modify, part_at
+from stressd_kernels.mm.rules.anon import is_anonymous, prepare_anon
+from stressd_kernels.mm.rules.walk import flags_modify, part_at
 from stressd_kernels.mm.words import (
     EINVAL,
     ENOMEM,

@@ -13,9 +13,9 @@ Source: tests/mm/spec/modify.py; mm/mseal.c of Linux.
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.compare import pages_within
 from stressd_kernels.mm.frame import mm_begin, mm_end
-from stressd_kernels.mm.walk import flags_modify, part_at
+from stressd_kernels.mm.rules.walk import flags_modify, part_at
+from stressd_kernels.mm.validation.compare import pages_within
 from stressd_kernels.mm.words import EINVAL, ENOMEM, PAGE_MASK, PAGE_SHIFT, VM_SEALED, page_up
 from stressd_kernels.records import VMA_FLAGS
 

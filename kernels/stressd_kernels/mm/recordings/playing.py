@@ -17,7 +17,9 @@ from stressd_kernels.epoch import epoch_pin, epoch_unpin
 from stressd_kernels.layout import RESULT_FIRST, RESULT_LAST, U0, U1, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
-from stressd_kernels.mm.growing import (
+from stressd_kernels.mm.layout import ANSWER, MM_OFFSET
+from stressd_kernels.mm.lookup import maple_find
+from stressd_kernels.mm.recordings.growing import (
     GROWTH,
     INHERITED_WORDS,
     MAYBE_GROWS,
@@ -30,8 +32,6 @@ from stressd_kernels.mm.growing import (
     search_done,
     search_settle,
 )
-from stressd_kernels.mm.layout import ANSWER, MM_OFFSET
-from stressd_kernels.mm.lookup import maple_find
 from stressd_kernels.mm.trace import ROOM_OF_A_CALL, trace_begin, trace_on
 from stressd_kernels.mm.words import ENOMEM
 from stressd_kernels.records import NO_RECORD, VMA_END, VMA_FLAGS, VMA_START

@@ -21,12 +21,12 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import is_anonymous
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.counts import enough_memory, may_expand
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.lookup import find_within
-from stressd_kernels.mm.walk import flags_modify, part_at
+from stressd_kernels.mm.rules.anon import is_anonymous
+from stressd_kernels.mm.rules.walk import flags_modify, part_at
 from stressd_kernels.mm.words import (
     EACCES,
     EINVAL,

@@ -19,7 +19,6 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
-from stressd_kernels.mm.compare import pages_within
 from stressd_kernels.mm.counts import can_lock, may_expand, may_lock
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import (
@@ -35,8 +34,9 @@ from stressd_kernels.mm.layout import (
     MM_PART,
 )
 from stressd_kernels.mm.lookup import find_within, vma_next
+from stressd_kernels.mm.rules.unmap import isolate
 from stressd_kernels.mm.track import track_detach, track_link
-from stressd_kernels.mm.unmap import isolate
+from stressd_kernels.mm.validation.compare import pages_within
 from stressd_kernels.mm.words import (
     EACCES,
     EAGAIN,

@@ -22,7 +22,6 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0, UMAX
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
-from stressd_kernels.mm.gaps import BOTTOMUP, TOPDOWN
 from stressd_kernels.mm.layout import (
     ANSWER,
     MM_LEGACY_BASE,
@@ -31,6 +30,7 @@ from stressd_kernels.mm.layout import (
     MM_TOPDOWN,
 )
 from stressd_kernels.mm.lookup import find_vma
+from stressd_kernels.mm.rules.gaps import BOTTOMUP, TOPDOWN
 from stressd_kernels.mm.words import (
     CANNOT_KNOW,
     EINVAL,

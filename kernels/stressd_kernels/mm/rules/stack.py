@@ -19,11 +19,11 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import prepare_anon
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.counts import may_expand, may_lock
 from stressd_kernels.mm.layout import MM_FOUND, MM_MIN_ADDR, MM_STACK_MAX
 from stressd_kernels.mm.lookup import find_vma, find_within, vma_last, vma_prev
+from stressd_kernels.mm.rules.anon import prepare_anon
 from stressd_kernels.mm.tally import TALLY_GROWN, tally
 from stressd_kernels.mm.track import track_resize
 from stressd_kernels.mm.words import (

@@ -15,12 +15,12 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0, U1
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import is_anonymous, prepare_anon
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import ANSWER, HUGE_ALWAYS, HUGE_MADVISE, MM_HUGE_PAGES
 from stressd_kernels.mm.lookup import find_within, vma_next
-from stressd_kernels.mm.stack import stack_reaching
+from stressd_kernels.mm.rules.anon import is_anonymous, prepare_anon
+from stressd_kernels.mm.rules.stack import stack_reaching
 from stressd_kernels.mm.words import (
     PMD,
     PMD_MASK,

@@ -20,7 +20,6 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, store_relaxed, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.anon import is_anonymous
 from stressd_kernels.mm.calls import Call, mm_call
 from stressd_kernels.mm.counts import flags_set
 from stressd_kernels.mm.finding import OVERLAP, finding_note
@@ -34,7 +33,8 @@ from stressd_kernels.mm.layout import (
     MM_PART,
 )
 from stressd_kernels.mm.lookup import find_within, is_inline, vma_lookup
-from stressd_kernels.mm.modify import pgoff_at
+from stressd_kernels.mm.rules.anon import is_anonymous
+from stressd_kernels.mm.rules.modify import pgoff_at
 from stressd_kernels.mm.track import track_link
 from stressd_kernels.mm.words import (
     EINVAL,

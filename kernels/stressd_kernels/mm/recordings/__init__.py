@@ -1,0 +1,1 @@
+"""Recordings played on address spaces: raw stores and searches, no calls."""
