@@ -84,11 +84,17 @@ def begun(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def ended(process: subprocess.Popen[bytes]) -> bytes:
+    """Wait for the end, with the command's input open till then; return what was said of it."""
+    process.wait(timeout=TIMEOUT_S)
+    return process.communicate()[1]
+
+
 def test_ctrl_c_ends_the_command_and_keeps_what_was_recorded(tmp_path: Path) -> None:
     """It reaches command and recorder alike; nothing is left half-written."""
     process = begun(tmp_path, SHELL, *WAITING)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    errors = ended(process)
     assert process.returncode == 128 + signal.SIGINT
     assert b"Traceback" not in errors
     assert {path.name for path in tmp_path.iterdir()} == {"r.strace.gz", "r.maps.gz"}
@@ -99,7 +105,7 @@ def test_sigterm_is_passed_on(tmp_path: Path) -> None:
     """To the command, which may do what it likes with it."""
     process = begun(tmp_path, SHELL, "-c", "trap 'exit 9' TERM; echo begun; read nothing; exit 1")
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=TIMEOUT_S)
+    ended(process)
     assert process.returncode == 9
     assert (tmp_path / "r.strace.gz").exists()
 
@@ -110,6 +116,6 @@ def test_a_second_signal_kills_everything(tmp_path: Path) -> None:
     process = begun(tmp_path, SHELL, "-c", words)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    errors = ended(process)
     assert process.returncode == 128 + signal.SIGKILL, errors
     assert "killed by SIGKILL" in text_of(tmp_path / "r.strace.gz")
