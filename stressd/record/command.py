@@ -124,8 +124,9 @@ class Recorder:
         """Return what was recorded."""
         late = f", {self.late} could not be read in time (--pause)" if self.late else ""
         ended = f"signal {status - 128}" if status > 128 else f"status {status}"
+        begun, gone = self.lists["exec"], self.lists[EXIT]
         return (
             f"recorded {self._watcher.lines:,} lines in {self.log.path}; mappings of "
-            f"{self.lists['exec']:,} programs and {self.lists[EXIT]:,} ends in {self.maps.path}"
+            f"programs begun: {begun:,}, ended: {gone:,}, in {self.maps.path}"
             f"{late}; the command ended with {ended}"
         )

@@ -41,7 +41,7 @@ def test_the_log_begins_with_the_command(tmp_path: Path) -> None:
     assert f'execve("{SHELL}", ["{SHELL}", "-c", "exit 0"]' in first
     headings = [s for s in text_of(tmp_path / "r.maps").splitlines() if s.startswith("#")]
     assert [heading.split()[3] for heading in headings] == ["kind=exec", "kind=exit_group"]
-    assert "mappings of 1 programs and 1 ends" in done.stderr
+    assert "mappings of programs begun: 1, ended: 1, in" in done.stderr
 
 
 def test_files_are_named_after_the_command(tmp_path: Path) -> None:
