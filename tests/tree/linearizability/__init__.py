@@ -18,8 +18,7 @@ Every operation of every thread is recorded and judged. The judge knows cells an
 nothing of nodes.
 
     states   the list of states, and what an entry is      ground   threads, rounds and totals
-    writes   writers, their judge; builds the states       points   load, find, next, prev
-    gaps     gap search, both ways                         scans    scan
-    batches  many loads in one call              ranges   find_rev; walk, seek, seek_rev of cursors
-    rows     how points and ranges are asked
+    writes   writers, their judge; builds the states       lookups  load, find, ... seek_rev
+    gaps     gap search, both ways                         rows     how look-ups are asked
+    batches  many loads in one call                        scans    scan
 """

@@ -21,7 +21,7 @@ from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.prng import prng_state
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb
-from tests.tree.linearizability import batches, gaps, points, ranges, scans, states, writes
+from tests.tree.linearizability import batches, gaps, lookups, scans, states, writes
 
 READERS = 3
 WRITES = 12_000  # of all writers in one round
@@ -43,14 +43,9 @@ class Kind(NamedTuple):
     third: str
 
 
-def at_points(number: int, verb: Verb) -> Kind:
-    """Return one of the kinds of read at random keys."""
-    return Kind(points.read, points.judge, points.answers, number, (verb,), points.ROW, "loose")
-
-
-def at_ranges(number: int, verb: Verb) -> Kind:
-    """Return one of the kinds of read that know bounds, or see reserved entries."""
-    return Kind(ranges.read, ranges.judge, ranges.answers, number, (verb,), ranges.ROW, "loose")
+def at_keys(number: int, verb: Verb) -> Kind:
+    """Return one of the kinds of look-up at random keys."""
+    return Kind(lookups.read, lookups.judge, lookups.answers, number, (verb,), lookups.ROW, "loose")
 
 
 def at_gaps(number: int, *verbs: Verb) -> Kind:
@@ -59,14 +54,14 @@ def at_gaps(number: int, *verbs: Verb) -> Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "load": at_points(points.LOAD, Verb.LOAD),
-    "find": at_points(points.FIND, Verb.FIND),
-    "next": at_points(points.NEXT, Verb.NEXT),
-    "prev": at_points(points.PREV, Verb.PREV),
-    "find_rev": at_ranges(ranges.FIND_REV, Verb.FIND_REV),
-    "walk": at_ranges(ranges.WALK, Verb.WALK),
-    "seek": at_ranges(ranges.SEEK, Verb.SEEK),
-    "seek_rev": at_ranges(ranges.SEEK_REV, Verb.SEEK_REV),
+    "load": at_keys(lookups.LOAD, Verb.LOAD),
+    "find": at_keys(lookups.FIND, Verb.FIND),
+    "next": at_keys(lookups.NEXT, Verb.NEXT),
+    "prev": at_keys(lookups.PREV, Verb.PREV),
+    "find_rev": at_keys(lookups.FIND_REV, Verb.FIND_REV),
+    "walk": at_keys(lookups.WALK, Verb.WALK),
+    "seek": at_keys(lookups.SEEK, Verb.SEEK),
+    "seek_rev": at_keys(lookups.SEEK_REV, Verb.SEEK_REV),
     "scan": Kind(scans.read, scans.judge, scans.answers, 0, (Verb.SCAN,), 0, "scans"),
     "gap_up": at_gaps(gaps.UP, Verb.GAP_UP, Verb.GAP_UP_LOCKED),
     "gap_down": at_gaps(gaps.DOWN, Verb.GAP_DOWN, Verb.GAP_DOWN_LOCKED),
@@ -207,6 +202,8 @@ class Ground:
         asked: Any = np.array(addresses, np.uint64) if len(addresses) > 1 else None
         if asked is None:
             asked = np.uint64(addresses[0])
+        shape = shape.copy()
+        shape[states.KIND] = self.kind.number
         log = self._logs[number]
         if self.kind.row:
             log = log[: len(log) // self.kind.row * self.kind.row].reshape(-1, self.kind.row)

@@ -31,7 +31,8 @@ START = 3  # version at the start of the round
 NUMBER = 4  # of the thread
 STOP = 5  # word index: not 0 when the round is over
 RESERVED = 6  # 1: some writes reserve
-SHAPE_WORDS = 7
+KIND = 7  # of read, of those that one judge knows
+SHAPE_WORDS = 8
 
 VALUE_BIT = 1 << 62
 NO_VERSION = -1  # of a write that changed nothing
