@@ -36,7 +36,7 @@ CHECK_MAX = 24 * HOUR  # rarer than once a day is as good as only at the end, wh
 
 # -- trees and where their entries come from ----------------------------------------------
 ARENA_MIN = 16 * MIB  # a few chunks for each of a handful of workers
-ARENA_MAX = 64 * GIB  # what the kernels' layout reserves room for
+ARENA_MAX = 24 * GIB  # what the kernels' layout reserves room for
 KEY_SPACE = 1 << 64  # keys are one word
 ENTRIES_MAX = 16_000_000  # cells; at some 45 bytes an entry they fit the default arena
 CELL_MIN = 16  # keys of one cell: a store inside a cell needs room to begin and end anywhere

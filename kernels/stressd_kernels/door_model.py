@@ -97,6 +97,11 @@ def load_acquire(words: Words, index: Any, label: str) -> Any:
     return words.load(int(index), label)
 
 
+def load_ref(words: Words, index: Any, label: str) -> Any:
+    """Load a reference from words[index], all of it: generations are compared here."""
+    return words.load(int(index), label)
+
+
 def store_relaxed(words: Words, index: Any, value: Any) -> None:
     """Store to words[index]."""
     words.store(int(index), word(value), None)

@@ -27,7 +27,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from stressd_kernels import compile_cache
-from stressd_kernels.builds import BUILD, PERTURBED, label_number
+from stressd_kernels.builds import BUILD, CHECKING, PERTURBED, label_number
 from stressd_kernels.layout import WORD_BYTES
 
 # Without it any inline assembly aborts the process: "no asm parser for this target".
@@ -169,6 +169,25 @@ def _load(name: str, ordering: str, labelled: bool) -> Any:
     return intrinsic(prefer_literal=True)(typer) if labelled else intrinsic(typer)
 
 
+def _half() -> Any:
+    """Return load_acquire for the low half of a word, where no build adds anything to it."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        pointer = _word(context, builder, signature.args[0], args[0], args[1])
+        if X86:
+            pointer = builder.bitcast(pointer, I32.as_pointer())
+            half = builder.load_atomic(pointer, ordering="acquire", align=WORD_BYTES, typ=I32)
+        else:  # a half of what was stored as a whole: not all processors order that
+            word = builder.load_atomic(pointer, ordering="acquire", align=WORD_BYTES, typ=I64)
+            half = builder.trunc(word, I32)
+        return builder.zext(half, I64)
+
+    def load_ref(typingctx, words, index, label):  # type: ignore[no-untyped-def]
+        return types.uint64(words, types.int64, label), codegen
+
+    return intrinsic(prefer_literal=True)(load_ref)
+
+
 def _store(name: str, ordering: str, labelled: bool) -> Any:
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         pointer = _word(context, builder, signature.args[0], args[0], args[1])
@@ -218,6 +237,7 @@ def _fence(name: str, ordering: str) -> Any:
 
 load_relaxed = _load("load_relaxed", "monotonic", labelled=False)
 load_acquire = _load("load_acquire", "acquire", labelled=True)
+load_ref = load_acquire if CHECKING else _half()
 store_relaxed = _store("store_relaxed", "monotonic", labelled=False)
 store_release = _store("store_release", "release", labelled=True)
 fetch_add = _swap("fetch_add", "add")

@@ -123,7 +123,8 @@ NODE_SLOTS = 4 if MODEL else 16  # ranges side by side in one node
 LEAF_WORDS = 32
 INNER_WORDS = 48  # a leaf's shape, then one line of gaps
 CHAIN_NEXT = 22  # word of a record: the next of a chain that was retired as one (refs.CHAIN_BIT)
-ARENA_WORDS_MAX = 1 << 33  # 64 GiB
+ARENA_WORDS_MAX = 1 << 32  # a word index is half a word (refs.py)
+NODE_WORDS_MAX = 3 << 30  # 24 GiB of nodes; the rest is for what stands around them
 
 assert SPARE_NODE + INNER_WORDS <= MM_ENTRIES_AT
 assert MM_ENTRIES_AT + 8 * LINE_WORDS <= TREES
@@ -131,6 +132,7 @@ assert MMS + TREES_MAX * MM_WORDS <= SLOTS, "address spaces run into the slots"
 assert SLOT_READY + READY_MAX <= SLOT_WORKER < SLOT_LIMBO
 assert SLOT_STAMPS + LIMBO_MAX <= SLOT_WORDS, "the limbo does not fit its slot"
 assert POOL % CHUNK_WORDS == 0, "chunks must be huge-page aligned"
+assert POOL + NODE_WORDS_MAX + NODE_WORDS_MAX // 16 < ARENA_WORDS_MAX, "no room for the free stacks"
 assert LEAF_WORDS % 16 == 0, "a reference keeps four bits of the index for flags"
 assert INNER_WORDS % 16 == 0
 

@@ -34,7 +34,6 @@ from stressd_kernels.layout import (
     ARENA_LEAF_FREE,
     ARENA_NEXT,
     ARENA_SPARED,
-    ARENA_WORDS_MAX,
     CHECKS,
     CHUNK_WORDS,
     CONTROL,
@@ -58,6 +57,7 @@ from stressd_kernels.layout import (
     MM_COUNT,
     MM_WORDS,
     MMS,
+    NODE_WORDS_MAX,
     POOL,
     SLOT_WORDS,
     SLOTS,
@@ -91,7 +91,7 @@ MAP_NORESERVE = 0x4000
 SLOTS_TAKEN = f"all {SLOTS_MAX} slots of the arena are taken"
 TRAP_NODE = 512  # word index of the permanent leaf that answers POISON
 CAPACITY_MIN = 2 * CHUNK_WORDS * WORD_BYTES  # one chunk of each kind of node
-CAPACITY_MAX = (ARENA_WORDS_MAX - 2 * POOL) * WORD_BYTES  # the free stacks need room too
+CAPACITY_MAX = NODE_WORDS_MAX * WORD_BYTES
 
 
 class Accounting(NamedTuple):
@@ -114,7 +114,7 @@ class Accounting(NamedTuple):
 class Arena:
     """A reserved address space with trees and slots in it.
 
-    capacity  bytes for nodes, 4 MiB .. about 56 GiB; rounded up to whole chunks of 2 MiB
+    capacity  bytes for nodes, 4 MiB .. 24 GiB; rounded up to whole chunks of 2 MiB
     poison    whether freed nodes are overwritten, so that a late reader is noticed; by default in
               all builds but the fast one
     backlog   most limbo entries of one slot before its writes answer BACKLOG

@@ -101,7 +101,7 @@ class Tree(Frozen):
     gaps: bool = Field(default=True, description="Keep track of free ranges, for gap searches.")
     arena: Annotated[Size, between(Size.of(limits.ARENA_MIN), Size.of(limits.ARENA_MAX))] = Field(
         default=Size.parse("4GiB"),
-        description="Most memory for nodes; reserved at once, used as needed. 16MiB to 64GiB.",
+        description="Most memory for nodes; reserved at once, used as needed. 16MiB to 24GiB.",
     )
     poison: bool = Field(
         default=True,

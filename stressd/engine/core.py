@@ -38,7 +38,7 @@ from stressd_kernels.calls import five
 from stressd_kernels.clock import SCALE_BITS, calibrate
 from stressd_kernels.door import PERTURBED
 from stressd_kernels.layout import INNER_WORDS, LIMBO_MAX, SLOT_WORDS, WORD_BYTES
-from stressd_kernels.memory import CAPACITY_MAX, Arena
+from stressd_kernels.memory import Arena
 from stressd_kernels.mm import CALLS
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.slice import entry_run
@@ -262,7 +262,7 @@ class Engine:
 
 def _arena(config: Config) -> Arena:
     """Reserve the arena; what waits for readers may take half of it, shared by all writers."""
-    capacity = min(config.tree.arena.bytes, CAPACITY_MAX)
+    capacity = config.tree.arena.bytes
     threads = sum(worker.threads for worker in config.workers)
     share = capacity // (2 * threads * INNER_WORDS * WORD_BYTES)
     try:

@@ -20,7 +20,7 @@ from stressd.config.load import load_config
 from stressd.config.model import Config, Recording
 from stressd.config.units import Duration, Size
 from stressd.verdict import Exit
-from stressd_kernels import layout
+from stressd_kernels import layout, memory
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
@@ -258,7 +258,7 @@ def test_the_schema_accepts_what_ships_and_refuses_what_does_not_fit() -> None:
 
 def test_limits_agree_with_the_layout() -> None:
     """What the configuration allows, the arena has room for."""
-    assert limits.ARENA_MAX == layout.ARENA_WORDS_MAX * layout.WORD_BYTES
+    assert limits.ARENA_MAX == memory.CAPACITY_MAX
     assert limits.THREADS_TOTAL_MAX < layout.SLOTS_MAX
 
 

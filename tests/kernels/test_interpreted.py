@@ -33,6 +33,7 @@ from stressd_kernels.maple.edit import bit
 from stressd_kernels.maple.node import is_last
 from stressd_kernels.model.words import Words
 from stressd_kernels.records import vma_of
+from stressd_kernels.refs import LEAF_BIT, NODE_MASK, inner_at, leaf_at
 from stressd_kernels.values import sequence_floor, sequence_rounded, value_of
 from tests.tidy.sources import kernels
 
@@ -41,13 +42,16 @@ WORD = st.sampled_from(EDGES) | st.integers(0, (1 << 64) - 1)
 NODE = 16  # where the node of the tests begins, with room before it
 OUT = 96  # where results go
 SIZE = 192
+INDEX = st.integers(0, int(NODE_MASK)).map(lambda word: np.uint64(word) & NODE_MASK)
 
 # Kernels without words, what their arguments may be, and those that nothing in the model calls.
 PURE: dict[Any, tuple[Any, ...]] = {
     announce_of: (st.integers(0, SLOTS_MAX - 1).map(lambda n: np.int64(SLOTS + n * SLOT_WORDS)),),
     histogram_bucket: (WORD.map(np.uint64),),
     bit: (WORD.map(np.uint64), st.integers(0, NODE_SLOTS - 1).map(np.int64)),
+    inner_at: (INDEX,),
     is_last: (WORD.map(np.uint64),),
+    leaf_at: (INDEX.map(lambda index: index | LEAF_BIT),),
     sequence_rounded: (st.integers(0, (1 << 45) - 1).map(np.uint64),),
     sequence_floor: (st.integers(0, (1 << 19) - 1).map(np.uint64),),
     value_of: (

@@ -24,6 +24,7 @@ WIDE: dict[str, str] = {
 WORD_CALLS = {
     "load_relaxed",
     "load_acquire",
+    "load_ref",
     "compare_exchange",
     "exchange",
     "fetch_add",

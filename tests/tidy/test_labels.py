@@ -16,6 +16,7 @@ from tests.tidy.sources import KERNELS, Module, modules
 
 ORDERING = {
     "load_acquire",
+    "load_ref",
     "store_release",
     "fence_full",
     "fence_acquire",

@@ -13,8 +13,16 @@ import pytest
 from stressd_kernels import Arena, MapleTree
 from stressd_kernels.calls import five, invoke
 from stressd_kernels.epoch import announce_of
-from stressd_kernels.layout import EPOCH_GLOBAL, TREE_LOCK, TREE_ROOT
+from stressd_kernels.layout import (
+    ARENA_NEXT,
+    CHUNK_WORDS,
+    EPOCH_GLOBAL,
+    HEADER_POOL_END,
+    TREE_LOCK,
+    TREE_ROOT,
+)
 from stressd_kernels.lock import BROKEN
+from stressd_kernels.memory import CAPACITY_MAX
 from stressd_kernels.refs import NODE_MASK
 from stressd_kernels.status import POISON, Status
 from stressd_kernels.verbs import Verb
@@ -285,6 +293,23 @@ def test_a_reserved_word_is_never_handed_out(read: Callable[[MapleTree], object]
     arena.words[leaf + 17] = POISON
     with pytest.raises(RuntimeError, match="reserved word"):
         read(tree)
+
+
+def test_nodes_at_the_far_end_of_the_largest_arena_are_found() -> None:
+    """Look-ups load half of a reference: every word index that an arena can have fits there."""
+    arena = Arena(CAPACITY_MAX)
+    arena.words[ARENA_NEXT] = arena.words[HEADER_POOL_END] - np.uint64(4 * CHUNK_WORDS)
+    entries = 30_000
+    with MapleTree(arena=arena) as tree:
+        for number in range(entries):
+            tree.store(number * PAGE, number * PAGE + 9, number + 1)
+        assert int(arena.words[ARENA_NEXT]) > int(arena.words[HEADER_POOL_END]) - 3 * CHUNK_WORDS
+        keys = range(5, entries * PAGE, PAGE)
+        assert [tree.load(key) for key in keys] == list(range(1, entries + 1))
+        assert list(tree.load_many(keys)) == list(range(1, entries + 1))
+        tree.store(5 * PAGE, 5 * PAGE + 9, 77)
+        assert tree.load(5 * PAGE) == 77
+        tree.check()
 
 
 def test_a_tree_is_closed_at_the_end_of_a_with_block() -> None:

@@ -1,7 +1,7 @@
 """Writes that stay inside one leaf: the usual case, one private copy and one store.
 
-Decide, then do. A store first tries VALUE without a path (`replace`); what that leaves, and an
-erasure, walks once and chooses:
+Decide, then do. A store first descends as look-ups do and tries VALUE without a path (`replace`);
+what that leaves, and an erasure, walks once and chooses:
 
     NOTHING    the range is NULL already
     VALUE      exactly one entry, value for value: one release store in place (L2). Neither is
@@ -15,6 +15,8 @@ erasure, walks once and chooses:
 
 In a leaf's copy the new range takes one slot; before and after it stays what is left of the
 slots that it meets.
+
+    S1  as in search.py
 """
 
 import numpy as np
@@ -26,6 +28,7 @@ from stressd_kernels.door import (
     bits_set,
     kernel,
     kernel_inline,
+    load_ref,
     load_relaxed,
     prefetch,
     unlikely,
@@ -67,7 +70,7 @@ from stressd_kernels.maple.node import (
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
 from stressd_kernels.maple.search import NO_PARENT, leaf_below
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
-from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
+from stressd_kernels.refs import LEAF_BIT, NO_REF, leaf_at
 from stressd_kernels.status import RESERVED_BIT, Status
 from stressd_kernels.verbs import Verb, structure_call
 
@@ -104,13 +107,13 @@ def replace(words, tree, slot, plan):
     here: so the answer may be a needless False, but no wrong True.
     """
     first, last, value = plan
-    root = load_relaxed(words, tree + TREE_ROOT)
+    root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if unlikely(value == NULL or root == NO_REF or last & RESERVED != U0):
         return False
     ref, parent, above = leaf_below(words, root, first)
     if unlikely(ref == NO_REF or parent == NO_PARENT):
         return False
-    leaf = np.int64(ref & NODE_MASK)
+    leaf = leaf_at(ref)
     prefetch(words, leaf + SLOT_FIRST)
     prefetch(words, leaf + SLOT_FIRST + 8)
     if CHECKING:

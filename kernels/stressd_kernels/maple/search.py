@@ -31,6 +31,7 @@ from stressd_kernels.door import (
     kernel,
     kernel_inline,
     load_acquire,
+    load_ref,
     load_relaxed,
     prefetch,
     unlikely,
@@ -55,7 +56,7 @@ from stressd_kernels.maple.node import (
     slot_high,
     slot_low,
 )
-from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
+from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, inner_at, leaf_at
 from stressd_kernels.status import TRAP as TRAP_VALUE
 from stressd_kernels.status import Status
 
@@ -79,13 +80,13 @@ def tree_load(words, tree, key):
     key     0 .. 2**64 - 1
     return  TRAP when the bounded descent meets a freed node or no leaf
     """
-    root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+    root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if root == NO_REF:
         return NULL
     ref, _, _ = leaf_below(words, root, key)
     if ref == NO_REF:
         return TRAP
-    leaf = np.int64(ref & NODE_MASK)
+    leaf = leaf_at(ref)
     prefetch(words, leaf + SLOT_FIRST)
     prefetch(words, leaf + SLOT_FIRST + 8)
     slot = lanes_below_many(words, leaf, key)
@@ -101,7 +102,7 @@ def tree_load(words, tree, key):
 def leaf_below(words, ref, key):
     """Return (leaf, parent, slot): the reference of the leaf that holds `key`, and where it is.
 
-    ref     reference of a root
+    ref     reference of a root, as load_ref gave it
     return  the parent's word index and the slot there; NO_PARENT if the root is the leaf. Leaf
             NO_REF when the bounded descent meets a freed node or no leaf
 
@@ -113,14 +114,14 @@ def leaf_below(words, ref, key):
     for depth in range(HEIGHT_MAX):
         if ref & LEAF_BIT != U0:
             return ref, parent, slot
-        parent = np.int64(ref & NODE_MASK)
+        parent = inner_at(ref)
         if depth < QUICK_LEVELS:
             slot = lanes_below(words, parent, key)
         else:
             prefetch(words, parent + SLOT_FIRST)
             prefetch(words, parent + SLOT_FIRST + 8)
             slot = lanes_below_many(words, parent, key)
-        found = load_acquire(words, parent + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+        found = load_ref(words, parent + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
         if CHECKING and is_freed(words, ref):
             break
         ref = found
