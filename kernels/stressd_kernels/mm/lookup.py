@@ -111,6 +111,13 @@ def find_vma(words, mm, slot, address):
 
 
 @kernel
+def neighbour_check(words, mm, vma, truth, found):
+    """Note a finding if the maple tree's neighbour of `vma` is not what the list has."""
+    if truth != found:
+        finding_note(words, mm, NEIGHBOUR, (np.uint64(vma), np.uint64(truth), np.uint64(found)))
+
+
+@kernel
 def vma_next(words, mm, slot, vma):
     """Return the VMA after `vma`."""
     if not has(words, mm, WITH_LIST):
@@ -118,9 +125,7 @@ def vma_next(words, mm, slot, vma):
     found = np.int64(words[vma + LIST_NEXT])
     if is_inline(words, mm):
         truth = maple_find(words, mm, slot, words[vma + VMA_END])
-        if truth != found:
-            details = (np.uint64(vma), np.uint64(truth), np.uint64(found))
-            finding_note(words, mm, NEIGHBOUR, details)
+        neighbour_check(words, mm, vma, truth, found)
     return found
 
 
@@ -132,9 +137,7 @@ def vma_prev(words, mm, slot, vma):
     found = np.int64(words[vma + LIST_PREV])
     if is_inline(words, mm):
         truth = maple_below(words, mm, slot, words[vma + VMA_START])
-        if truth != found:
-            details = (np.uint64(vma), np.uint64(truth), np.uint64(found))
-            finding_note(words, mm, NEIGHBOUR, details)
+        neighbour_check(words, mm, vma, truth, found)
     return found
 
 
