@@ -10,7 +10,7 @@ first. The tree's version is read before the operation (V1) and after the second
 loads acquire (S1, S2); if it was even and has not moved, both answers are of one state. If it
 moved, nothing is known, and that is counted as unjudged.
 
-    V1  as in maple/instant.py
+    V1  as in instant.py
 """
 
 import numpy as np

@@ -3,7 +3,6 @@
 node      what a node is, and the invariants
 search    look-ups of readers             gaps     gap search of readers
 ranges    what a cursor sees              allocate gaps found and taken
-instant   whether what was read is of one state
 scan      many entries at a time
 walk      the writer's path               edit     writes inside one leaf
 rebuild   writes that touch several       pack     cutting a buffer into nodes

@@ -33,6 +33,7 @@ from stressd_kernels.door import (
     lowest_bit,
     prefetch,
 )
+from stressd_kernels.instant import instant_begin, instant_held
 from stressd_kernels.lanes import lanes_at_least, lanes_below, lanes_null_fit
 from stressd_kernels.layout import (
     ASK_HIGH,
@@ -48,7 +49,6 @@ from stressd_kernels.layout import (
     U1,
     UMAX,
 )
-from stressd_kernels.maple.instant import instant_begin, instant_held
 from stressd_kernels.maple.node import GAP_FIRST, SLOT_FIRST, slot_high, slot_low
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
 from stressd_kernels.status import Status

@@ -13,6 +13,7 @@ Progress: wait-free; what crosses leaves is repeated at most CROSSING_TRIES time
 import numpy as np
 
 from stressd_kernels.door import kernel, load_acquire, load_relaxed
+from stressd_kernels.instant import instant_begin, instant_held
 from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import (
     RESULT_LAST,
@@ -21,7 +22,6 @@ from stressd_kernels.layout import (
     U1,
     UMAX,
 )
-from stressd_kernels.maple.instant import instant_begin, instant_held
 from stressd_kernels.maple.node import NULL, SLOT_FIRST, slot_high, slot_low
 from stressd_kernels.maple.search import (
     CROSSING_TRIES,

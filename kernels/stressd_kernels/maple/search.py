@@ -36,6 +36,7 @@ from stressd_kernels.door import (
     prefetch,
     unlikely,
 )
+from stressd_kernels.instant import instant_begin, instant_held
 from stressd_kernels.lanes import lanes_below, lanes_below_many
 from stressd_kernels.layout import (
     RESULT_FIRST,
@@ -47,7 +48,6 @@ from stressd_kernels.layout import (
     U1,
     UMAX,
 )
-from stressd_kernels.maple.instant import instant_begin, instant_held
 from stressd_kernels.maple.node import (
     HEIGHT_MAX,
     NULL,

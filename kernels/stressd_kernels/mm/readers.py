@@ -14,25 +14,22 @@ that of `vma_of`, for as long as the pin lasts.
 
 A single look-up is as linearizable as the tree's. FIND_PREV asks twice, COUNT_PAGES once for each
 VMA: what they say of each was so at some moment of the call, and they pass over nothing that was
-there throughout. LOOK is the answer of exactly one state: it compares the tree's version before its
-first question and after its last; overtaken TRIES times it answers RETRY, and the caller asks
-SEARCH, unpinned. It leaves RESULT_VERSION and RESULT_TRIES.
+there throughout. LOOK is the answer of exactly one state: what it reads is of one instant
+(instant.py); overtaken TRIES times it answers RETRY, and the caller asks SEARCH, unpinned. It
+leaves RESULT_VERSION and RESULT_TRIES.
 
 An address space that ends meanwhile is empty from one moment on.
-
-Ordering
-    V1, V2  as in instant.py
 """
 
 import numpy as np
 
-from stressd_kernels.door import entry, fence_acquire, kernel, load_acquire, load_relaxed, words_at
+from stressd_kernels.door import entry, kernel, words_at
+from stressd_kernels.instant import instant_begin, instant_held
 from stressd_kernels.layout import (
     RESULT_FIRST,
     RESULT_TRIES,
     RESULT_VALUE,
     RESULT_VERSION,
-    TREE_VERSION,
     U0,
     U1,
     UMAX,
@@ -218,15 +215,13 @@ def look(base, mm, slot, a, b, c, d, e):
     words = words_at(base)
     tree = np.int64(words[mm + MM_TREE])
     window = (max(b, words[mm + MM_MIN_ADDR]), c)
-    for tries in range(TRIES):
-        before = load_acquire(words, tree + TREE_VERSION, "V1")  # pairs with P4 (publish)
+    for attempt in range(TRIES):
+        version = instant_begin(words, tree, slot, attempt)
         status, found = look_once(words, mm, slot, window, a, (d, e))
-        fence_acquire("V2")  # pairs with P2, P3 (publish)
-        same = load_relaxed(words, tree + TREE_VERSION) == before
-        if same and before & U1 == U0 and status != RETRY:
+        if instant_held(words, tree, version) and status != RETRY:
             words[slot + ANSWER] = found
-            words[slot + RESULT_VERSION] = before
-            words[slot + RESULT_TRIES] = np.uint64(tries)
+            words[slot + RESULT_VERSION] = version  # the questions have written there, too
+            words[slot + RESULT_TRIES] = np.uint64(attempt)
             return ENOMEM if status == NOT_FOUND else status
     words[slot + RESULT_TRIES] = np.uint64(TRIES)
     return RETRY
