@@ -61,7 +61,7 @@ def root_of(words, mm):
     return np.int64(words[mm + MM_RB_ROOT])
 
 
-# -- the maple tree ----------------------------------------------------------------------------
+# -- the maple tree: of a pinned reader without the lock, too ----------------------------------
 
 
 @kernel

@@ -26,7 +26,6 @@ import numpy as np
 from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.instant import instant_begin, instant_held
 from stressd_kernels.layout import (
-    RESULT_FIRST,
     RESULT_TRIES,
     RESULT_VALUE,
     RESULT_VERSION,
@@ -36,16 +35,14 @@ from stressd_kernels.layout import (
 )
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.layout import ANSWER, MM_MIN_ADDR, MM_OFFSET, MM_TREE
+from stressd_kernels.mm.rules.gaps import TOPDOWN, search_down, search_up
 from stressd_kernels.mm.words import ENOMEM, PAGE_SHIFT
-from stressd_kernels.rbtree import end_gap, grows_down, start_gap
-from stressd_kernels.records import NO_RECORD, VMA_END, VMA_START, vma_of
+from stressd_kernels.records import VMA_END, VMA_START, vma_of
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb, structure_call
 
 FIND = int(Verb.FIND)
 FIND_REV = int(Verb.FIND_REV)
-GAP_UP = int(Verb.GAP_UP)
-GAP_DOWN = int(Verb.GAP_DOWN)
 NOT_FOUND = np.uint64(Status.NOT_FOUND)
 RETRY = np.uint64(Status.RETRY)
 NULL = np.uint64(0)
@@ -142,82 +139,22 @@ def count_pages(base, mm, slot, a, b, c, d, e):
     return OK
 
 
-# -- gap search with guard gaps ----------------------------------------------------------------
-
-
-@kernel
-def look_down(words, mm, slot, window, length, align):
-    """Return (status, highest address) in window (low, high), aligned (mask, offset)."""
-    tree = np.int64(words[mm + MM_TREE])
-    low, high = window
-    mask, offset = align
-    size = length + mask
-    while low < high:
-        status = structure_call(words, GAP_DOWN, tree, slot, low, high - U1, size, U0, U0)
-        if status != OK:
-            return status, U0
-        end = words[slot + RESULT_FIRST] + size
-        found = end - length
-        found -= (found - offset) & mask
-        above = vma_of(value_from(words, mm, slot, end))
-        below = vma_of(value_below(words, mm, slot, end))
-        if grows_down(words, above):
-            if start_gap(words, above) >= end:
-                return OK, found
-            high = start_gap(words, above)
-        elif below == NO_RECORD or end_gap(words, below) <= found:
-            return OK, found
-        else:
-            high = words[below + VMA_START]
-    return NOT_FOUND, U0
-
-
-@kernel
-def look_up(words, mm, slot, window, length, align):
-    """Return (status, lowest address) in window (low, high), aligned (mask, offset)."""
-    tree = np.int64(words[mm + MM_TREE])
-    low, high = window
-    mask, offset = align
-    size = length + mask
-    while low < high:
-        status = structure_call(words, GAP_UP, tree, slot, low, high - U1, size, U0, U0)
-        if status != OK:
-            return status, U0
-        begin = words[slot + RESULT_FIRST]
-        found = begin + ((offset - begin) & mask)
-        above = vma_of(value_from(words, mm, slot, begin))
-        below = vma_of(value_below(words, mm, slot, begin))
-        if grows_down(words, above):
-            if start_gap(words, above) >= found + (size - U1):
-                return OK, found
-            low = words[above + VMA_END]
-        elif below == NO_RECORD or end_gap(words, below) <= found:
-            return OK, found
-        else:
-            low = end_gap(words, below)
-    return NOT_FOUND, U0
-
-
-@kernel
-def look_once(words, mm, slot, window, length, align):
-    """Search as words[slot + MM_OFFSET] says (1: top-down): (status, address)."""
-    size = length + align[0]
-    if size < length or window[1] - window[0] < size or window[1] < window[0]:
-        return NOT_FOUND, U0
-    if words[slot + MM_OFFSET] != U0:
-        return look_down(words, mm, slot, window, length, align)
-    return look_up(words, mm, slot, window, length, align)
-
-
 @entry
 def look(base, mm, slot, a, b, c, d, e):
-    """LOOK: where a bytes fit in [b, c), aligned to mask d and offset e; ENOMEM if nowhere."""
+    """LOOK: find a bytes in [b, c), aligned as mask d and offset e; MM_OFFSET: TOPDOWN.
+
+    OK with the address, ENOMEM, or RETRY.
+    """
     words = words_at(base)
     tree = np.int64(words[mm + MM_TREE])
-    window = (max(b, words[mm + MM_MIN_ADDR]), c)
+    ask = (max(b, words[mm + MM_MIN_ADDR]), c, a, d, e)
+    topdown = words[slot + MM_OFFSET] == TOPDOWN
     for attempt in range(TRIES):
         version = instant_begin(words, tree, slot, attempt)
-        status, found = look_once(words, mm, slot, window, a, (d, e))
+        if topdown:
+            status, found = search_down(words, mm, slot, ask)
+        else:
+            status, found = search_up(words, mm, slot, ask)
         if instant_held(words, tree, version) and status != RETRY:
             words[slot + ANSWER] = found
             words[slot + RESULT_VERSION] = version  # the questions have written there, too

@@ -29,7 +29,14 @@ Rivest and Stein, chapter 13, with a missing child as a black leaf that has no w
 from stressd_kernels.rbtree.check import Broken, rb_check, rb_is_record
 from stressd_kernels.rbtree.erase import rb_erase, rb_replace
 from stressd_kernels.rbtree.gaps import NO_GAP, rb_gap_changed, rb_gap_down, rb_gap_up
-from stressd_kernels.rbtree.guard import end_gap, gap_between, grows_down, start_gap
+from stressd_kernels.rbtree.guard import (
+    end_gap,
+    gap_between,
+    grows_down,
+    guard_down,
+    guard_up,
+    start_gap,
+)
 from stressd_kernels.rbtree.insert import rb_insert
 from stressd_kernels.rbtree.links import rb_find, rb_first, rb_last, rb_next, rb_prev
 from stressd_kernels.rbtree.unmapped import NOWHERE, rb_unmapped_down, rb_unmapped_up
@@ -41,6 +48,8 @@ __all__ = [
     "end_gap",
     "gap_between",
     "grows_down",
+    "guard_down",
+    "guard_up",
     "rb_check",
     "rb_erase",
     "rb_find",

@@ -12,8 +12,9 @@ mask + 1. A gap must hold length + mask bytes, even if less would do for its own
                 where that ends
 
 The maple tree's answer is the one that counts. The rb-tree, while there is one, is asked the same
-(compare.py), and what the original got wrong can be switched on (odd.py). Every search is traced
-with its window and its answer.
+(compare.py), and what the original got wrong can be switched on (odd.py). Every search under the
+lock is traced with its window and its answer. Readers without the lock search in the same way
+(readers.py).
 
 Source: FEATURES.md 2, gap search (Linux 6.18); tests/mm/spec/gaps.py.
 """
@@ -31,13 +32,14 @@ from stressd_kernels.mm.odd import odd_down, odd_up
 from stressd_kernels.mm.trace import trace_on, trace_search
 from stressd_kernels.mm.validation.compare import compare_search
 from stressd_kernels.mm.words import EINVAL, ENOMEM, ERRNO
-from stressd_kernels.rbtree import NOWHERE, end_gap, grows_down, start_gap
-from stressd_kernels.records import NO_RECORD, VMA_END, VMA_START
+from stressd_kernels.rbtree import NOWHERE, guard_down, guard_up
+from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb, structure_call
 from stressd_kernels.worker import TRACE_ASK
 
 GAP_UP = int(Verb.GAP_UP)
 GAP_DOWN = int(Verb.GAP_DOWN)
+NOT_FOUND = np.uint64(Status.NOT_FOUND)
 SEARCH_HELD = int(Call.SEARCH_HELD)
 TOPDOWN = U1  # MM_OFFSET of a search
 BOTTOMUP = U0
@@ -49,59 +51,56 @@ def gap_of(words, mm, slot, verb, window, size):
 
     verb    GAP_UP, or GAP_DOWN: as high as it can begin, for `size` bytes
     window  (low, high), high exclusive
-    return  whether there is one
+    return  OK, NOT_FOUND, or RETRY if the lock is not held and writers were in the way
     """
     low, high = window
-    if size == U0 or high <= low or high - low < size:
-        return False
+    if high <= low or high - low < size:
+        return NOT_FOUND
     tree = np.int64(words[mm + MM_TREE])
-    return structure_call(words, verb, tree, slot, low, high - U1, size, U0, U0) == OK
+    return structure_call(words, verb, tree, slot, low, high - U1, size, U0, U0)
 
 
 @kernel
 def search_down(words, mm, slot, ask):
-    """Return the highest place, or NOWHERE.
+    """Return (status, the highest place); NOWHERE unless OK. Pinned, or with the lock held.
 
-    ask  (low, high, length, mask, offset)
+    ask     (low, high, length, mask, offset), length > 0
+    status  as of gap_of
     """
     low, high, length, mask, offset = ask
     size = length + mask
-    while size >= length and gap_of(words, mm, slot, GAP_DOWN, (low, high), size):
+    while size >= length:
+        status = gap_of(words, mm, slot, GAP_DOWN, (low, high), size)
+        if status != OK:
+            return status, NOWHERE
         end = words[slot + RESULT_FIRST] + size
         found = end - length
         found -= (found - offset) & mask
         above = maple_find(words, mm, slot, end)
-        if grows_down(words, above):
-            if start_gap(words, above) >= end:
-                return found
-            high = start_gap(words, above)
-        else:
-            below = maple_below(words, mm, slot, end)
-            if below == NO_RECORD or end_gap(words, below) <= found:
-                return found
-            high = words[below + VMA_START]
-    return NOWHERE
+        below = maple_below(words, mm, slot, end)
+        is_clear, high = guard_down(words, above, below, end, found)
+        if is_clear:
+            return OK, found
+    return NOT_FOUND, NOWHERE
 
 
 @kernel
 def search_up(words, mm, slot, ask):
-    """Return the lowest place, or NOWHERE; ask: as top-down."""
+    """Return (status, the lowest place); ask, status: as top-down."""
     low, high, length, mask, offset = ask
     size = length + mask
-    while size >= length and gap_of(words, mm, slot, GAP_UP, (low, high), size):
+    while size >= length:
+        status = gap_of(words, mm, slot, GAP_UP, (low, high), size)
+        if status != OK:
+            return status, NOWHERE
         begin = words[slot + RESULT_FIRST]
         found = begin + ((offset - begin) & mask)
         above = maple_find(words, mm, slot, begin)
-        if grows_down(words, above):
-            if start_gap(words, above) >= found + (size - U1):
-                return found
-            low = words[above + VMA_END]
-        else:
-            below = maple_below(words, mm, slot, begin)
-            if below == NO_RECORD or end_gap(words, below) <= found:
-                return found
-            low = end_gap(words, below)
-    return NOWHERE
+        below = maple_below(words, mm, slot, begin)
+        is_clear, low = guard_up(words, above, below, found, size)
+        if is_clear:
+            return OK, found
+    return NOT_FOUND, NOWHERE
 
 
 @kernel
@@ -127,9 +126,9 @@ def search_held(base, mm, slot, a, b, c, d, e):
     topdown = words[slot + MM_OFFSET]
     ask = (max(b, words[mm + MM_MIN_ADDR]), c, a, d, e)
     if topdown == TOPDOWN:
-        found = odd_down(words, mm, slot, ask, search_down(words, mm, slot, ask))
+        found = odd_down(words, mm, slot, ask, search_down(words, mm, slot, ask)[1])
     else:
-        found = odd_up(words, mm, slot, ask, search_up(words, mm, slot, ask))
+        found = odd_up(words, mm, slot, ask, search_up(words, mm, slot, ask)[1])
     compare_search(words, mm, ask, topdown, found)
     search_trace(words, mm, slot, (b, c, a, d, e), topdown, found)
     words[slot + ANSWER] = found
