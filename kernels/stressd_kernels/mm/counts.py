@@ -23,13 +23,17 @@ from stressd_kernels.mm.words import (
     VM_ACCOUNT,
     VM_GROWSDOWN,
     VM_GROWSUP,
+    VM_HUGETLB,
     VM_LOCKED,
     VM_LOCKED_MASK,
+    VM_NORESERVE,
     VM_SHARED,
     VM_WRITE,
     vma_pages,
 )
 from stressd_kernels.records import VMA_FLAGS
+
+ACCOUNTED_BY = VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB
 
 
 @kernel
@@ -77,6 +81,17 @@ def may_expand(words, mm, flags, pages):
         return False
     more = words[mm + MM_DATA] + pages
     return not is_data(flags) or more <= words[mm + MM_DATA_MAX] >> PAGE_SHIFT
+
+
+@kernel
+def flags_accounted(was, flags):
+    """Return `flags` with ACCOUNT, if they are private, writable and not NORESERVE or huge.
+
+    was  the flags so far, 0 of what is new: what was writable before stays as it is
+    """
+    if was & (VM_ACCOUNT | VM_WRITE) != U0 or flags & ACCOUNTED_BY != VM_WRITE:
+        return flags
+    return flags | VM_ACCOUNT
 
 
 @kernel

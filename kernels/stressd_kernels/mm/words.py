@@ -19,7 +19,7 @@ import numpy as np
 from stressd_kernels.door import kernel_inline
 from stressd_kernels.layout import MM_WORDS, MMS, TREES_MAX, U0, U1
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_NUMBERS
-from stressd_kernels.records import VMA_END, VMA_START
+from stressd_kernels.records import VMA_END, VMA_PGOFF, VMA_START
 
 PAGE_SHIFT = np.uint64(12)
 PAGE = np.uint64(1 << 12)
@@ -156,6 +156,12 @@ def file_identity(words, mm, kind):
     number = identity(words, mm)
     owner = number >> IDENTITY_SHIFT << FILE_OWNER_SHIFT
     return FILE_MADE | owner | (number & FILE_NUMBERS) << FILE_SHIFT | kind
+
+
+@kernel_inline
+def pgoff_at(words, vma, address):
+    """Return the page that a VMA shows at `address`, which may lie outside."""
+    return words[vma + VMA_PGOFF] + (address >> PAGE_SHIFT) - (words[vma + VMA_START] >> PAGE_SHIFT)
 
 
 @kernel_inline

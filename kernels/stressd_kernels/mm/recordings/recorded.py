@@ -38,7 +38,7 @@ from stressd_kernels.mm.layout import (
 )
 from stressd_kernels.mm.lookup import find_vma, vma_next
 from stressd_kernels.mm.track import track_detach, track_link, track_resize, track_swallow
-from stressd_kernels.mm.words import EAGAIN, EINVAL, PAGE_MASK, PAGE_SHIFT, identity_begin
+from stressd_kernels.mm.words import EAGAIN, EINVAL, PAGE_MASK, PAGE_SHIFT, identity_begin, pgoff_at
 from stressd_kernels.records import (
     NO_RECORD,
     VMA_END,
@@ -60,12 +60,6 @@ SWALLOWED_MAX = MM_SPARE_WORDS  # VMAs that one store swallows; if more, all are
 def is_mappable(first, last):
     """Say whether [first, last] is whole pages, and not the last ones of all."""
     return first & PAGE_MASK == U0 and last & PAGE_MASK == PAGE_MASK and last != UMAX
-
-
-@kernel
-def pgoff_at(words, vma, address):
-    """Return the page that `vma` shows at `address`, which may lie outside."""
-    return words[vma + VMA_PGOFF] + (address >> PAGE_SHIFT) - (words[vma + VMA_START] >> PAGE_SHIFT)
 
 
 @kernel

@@ -19,7 +19,7 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
-from stressd_kernels.mm.counts import can_lock, may_expand, may_lock
+from stressd_kernels.mm.counts import can_lock, flags_accounted, may_expand, may_lock
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.layout import (
     ANSWER,
@@ -88,7 +88,6 @@ from stressd_kernels.mm.words import (
     VM_SHARED,
     VM_SPECIAL,
     VM_WIPEONFORK,
-    VM_WRITE,
     file_identity,
     identity,
     page_down,
@@ -177,14 +176,6 @@ def flags_permitted(vm_flags, prot, flags, file):
 
 
 @kernel
-def flags_accounted(vm_flags, file):
-    """Return the flags with ACCOUNT, if they are private, writable and not NORESERVE or huge."""
-    if file & FILE_HUGETLB != U0 or vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE) != VM_WRITE:
-        return vm_flags
-    return vm_flags | VM_ACCOUNT
-
-
-@kernel
 def is_too_much(words, mm, slot, part):
     """Say whether the limits forbid a part, for which whatever is in its range goes."""
     flags, pages = words[part + VMA_FLAGS], vma_pages(words, part)
@@ -218,7 +209,7 @@ def part_allowed(words, mm, slot, part):
         return status
     if too_much:
         return ENOMEM
-    words[part + VMA_FLAGS] = flags_accounted(words[part + VMA_FLAGS], words[part + VMA_FILE])
+    words[part + VMA_FLAGS] = flags_accounted(U0, words[part + VMA_FLAGS])
     return OK if is_believed(words, mm, slot, part) else ENOMEM
 
 

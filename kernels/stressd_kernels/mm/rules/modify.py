@@ -31,7 +31,7 @@ from stressd_kernels.mm.rules.merge import (
 from stressd_kernels.mm.rules.unmap import vma_split
 from stressd_kernels.mm.tally import TALLY_CASE, tally
 from stressd_kernels.mm.track import track_resize, track_swallow
-from stressd_kernels.mm.words import ENOMEM, PAGE_SHIFT
+from stressd_kernels.mm.words import ENOMEM, pgoff_at
 from stressd_kernels.records import (
     NO_RECORD,
     VMA_ANON,
@@ -45,12 +45,6 @@ from stressd_kernels.records import (
     VMA_START,
     vma_give,
 )
-
-
-@kernel
-def pgoff_at(words, vma, address):
-    """Return the pgoff of an address inside a VMA."""
-    return words[vma + VMA_PGOFF] + (address - words[vma + VMA_START] >> PAGE_SHIFT)
 
 
 @kernel

@@ -34,7 +34,6 @@ from stressd_kernels.mm.layout import (
 )
 from stressd_kernels.mm.lookup import find_within, is_inline, vma_lookup
 from stressd_kernels.mm.rules.anon import is_anonymous
-from stressd_kernels.mm.rules.modify import pgoff_at
 from stressd_kernels.mm.track import track_link
 from stressd_kernels.mm.words import (
     EINVAL,
@@ -43,6 +42,7 @@ from stressd_kernels.mm.words import (
     PAGE_SHIFT,
     VM_LOCKED_MASK,
     identity,
+    pgoff_at,
 )
 from stressd_kernels.records import (
     NO_RECORD,

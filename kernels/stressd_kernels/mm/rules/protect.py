@@ -22,7 +22,7 @@ from stressd_kernels.door import entry, kernel, words_at
 from stressd_kernels.layout import U0
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.calls import Call, mm_call
-from stressd_kernels.mm.counts import enough_memory, may_expand
+from stressd_kernels.mm.counts import enough_memory, flags_accounted, may_expand
 from stressd_kernels.mm.frame import mm_begin, mm_end
 from stressd_kernels.mm.lookup import find_within
 from stressd_kernels.mm.rules.anon import is_anonymous
@@ -38,9 +38,7 @@ from stressd_kernels.mm.words import (
     VM_ACCOUNT,
     VM_GROWSDOWN,
     VM_GROWSUP,
-    VM_HUGETLB,
     VM_LOCKED,
-    VM_NORESERVE,
     VM_SEALED,
     VM_SHARED,
     VM_WRITE,
@@ -53,7 +51,6 @@ PROT_GROWSUP = np.uint64(0x0200_0000)
 PROT_GROWS = PROT_GROWSDOWN | PROT_GROWSUP
 PROT_ALL = np.uint64(0xF)  # R, W, X and SEM
 MAY_SHIFT = np.uint64(4)  # VM_READ << 4 is VM_MAYREAD
-NOT_ACCOUNTED = VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE
 POPULATE_HELD = int(Call.POPULATE_HELD)
 
 
@@ -76,7 +73,7 @@ def growing_range(words, mm, slot, span, grows):
 
 
 @kernel
-def flags_accounted(words, mm, vma, flags, length):
+def flags_changed(words, mm, vma, flags, length):
     """Return the flags of a part of `vma` whose access changes, by the rule of accounting.
 
     flags   as wanted; length: bytes
@@ -90,10 +87,9 @@ def flags_accounted(words, mm, vma, flags, length):
     pages = length >> PAGE_SHIFT
     if not may_expand(words, mm, flags, pages) and may_expand(words, mm, was, pages):
         return ENOMEM, flags
-    if was & NOT_ACCOUNTED != U0:
-        return OK, flags
-    flags |= VM_ACCOUNT
-    return (OK if enough_memory(words, mm, flags, length) else ENOMEM), flags
+    accounted = flags_accounted(was, flags)
+    believed = accounted == flags or enough_memory(words, mm, accounted, length)
+    return (OK if believed else ENOMEM), accounted
 
 
 @kernel
@@ -108,7 +104,7 @@ def protect_part(words, mm, slot, vma, span, access):
     flags = was & ~VM_ACCESS | access
     if flags == was:
         return OK, end
-    status, flags = flags_accounted(words, mm, vma, flags, end - start)
+    status, flags = flags_changed(words, mm, vma, flags, end - start)
     if status != OK:
         return status, start
     status, done = flags_modify(words, mm, slot, vma, span, flags)

@@ -41,7 +41,6 @@ from stressd_kernels.mm.layout import (
     MM_PART,
 )
 from stressd_kernels.mm.lookup import find_within, vma_lookup
-from stressd_kernels.mm.rules.modify import pgoff_at
 from stressd_kernels.mm.rules.move import MOVE_VMAS, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE
 from stressd_kernels.mm.words import (
     EAGAIN,
@@ -64,6 +63,7 @@ from stressd_kernels.mm.words import (
     VM_SEALED,
     VM_SHARED,
     page_up,
+    pgoff_at,
 )
 from stressd_kernels.records import (
     NO_RECORD,
