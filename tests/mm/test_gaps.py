@@ -81,6 +81,16 @@ def test_a_length_that_wraps_is_refused() -> None:
     fails("ENOMEM", lambda: topdown(AddressSpace(), wrapping))
 
 
+def test_a_search_for_nothing_is_refused() -> None:
+    """Whatever its alignment, and whether anything is free or not."""
+    mm = space(vma(10, 20))
+    for search in (Search(0, at(0), at(50)), Search(0, at(0), at(50), PMD - 1)):
+        fails("EINVAL", lambda s=search: topdown(mm, s))  # type: ignore[misc]
+        fails("EINVAL", lambda s=search: bottomup(mm, s))  # type: ignore[misc]
+    fails("EINVAL", lambda: topdown(mm, Search(0, at(10), at(20))))
+    fails("EINVAL", lambda: bottomup(mm, Search(0, at(10), at(20))))
+
+
 def test_nothing_is_found_below_the_lowest_address_allowed() -> None:
     """The window begins at mmap_min_addr at the earliest."""
     mm = AddressSpace()

@@ -36,7 +36,7 @@ from stressd_kernels.layout import (
 from stressd_kernels.lock import OK
 from stressd_kernels.mm.layout import ANSWER, MM_MIN_ADDR, MM_OFFSET, MM_TREE
 from stressd_kernels.mm.rules.gaps import TOPDOWN, search_down, search_up
-from stressd_kernels.mm.words import ENOMEM, PAGE_SHIFT
+from stressd_kernels.mm.words import EINVAL, ENOMEM, PAGE_SHIFT
 from stressd_kernels.records import VMA_END, VMA_START, vma_of
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb, structure_call
@@ -143,9 +143,11 @@ def count_pages(base, mm, slot, a, b, c, d, e):
 def look(base, mm, slot, a, b, c, d, e):
     """LOOK: find a bytes in [b, c), aligned as mask d and offset e; MM_OFFSET: TOPDOWN.
 
-    OK with the address, ENOMEM, or RETRY.
+    OK with the address, ENOMEM, EINVAL for nothing, or RETRY.
     """
     words = words_at(base)
+    if a == U0:
+        return EINVAL
     tree = np.int64(words[mm + MM_TREE])
     ask = (max(b, words[mm + MM_MIN_ADDR]), c, a, d, e)
     topdown = words[slot + MM_OFFSET] == TOPDOWN

@@ -14,10 +14,11 @@ import pytest
 from stressd_kernels import AddressSpace
 from stressd_kernels.mm.calls import Call
 from stressd_kernels.mm.layout import MM_COMPARED
+from tests.mm.build import at
 from tests.mm.kernels.pair import Pair
 from tests.mm.spec import space
 from tests.mm.spec.gaps import Search, bottomup, topdown
-from tests.mm.spec.words import Failed
+from tests.mm.spec.words import PMD, Failed
 from tests.rbtree.test_unmapped import random_search, random_space
 
 LAYOUTS = 12
@@ -67,3 +68,17 @@ def test_all_searches_find_what_the_rules_find(stage: str, grows: float, dense: 
             assert look(pair.real, search, down=down) == want, search
         compared = int(pair.real.words[pair.real.mm + MM_COMPARED])
         assert compared == (SEARCHES if stage == "all" else 0)
+
+
+@pytest.mark.parametrize("call", [Call.LOOK, Call.SEARCH])
+@pytest.mark.parametrize("topdown", [0, 1])
+def test_a_search_for_nothing_is_refused_with_the_lock_and_without(
+    call: Call, topdown: int
+) -> None:
+    """Both answer EINVAL, aligned or not, in any window."""
+    mm = AddressSpace()
+    mm.place(at(10), at(20), 0)
+    for window in ((at(0), at(50)), (at(10), at(20)), (at(50), at(0))):
+        for mask in (0, PMD - 1):
+            with pytest.raises(OSError, match="Invalid argument"):
+                mm._call(call, 0, *window, mask, 0, offset=topdown)

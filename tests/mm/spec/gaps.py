@@ -1,10 +1,10 @@
 """Where a free range is found: highest or lowest, aligned, and clear of stacks.
 
-A search is for `length` bytes in [low, high) whose start is `offset` modulo mask + 1. A gap must
-hold length + mask bytes, even if less would do for its own alignment. Below a VMA that grows
-down, STACK_GUARD_GAP bytes are no free range: a search that ends there tries again further away.
-So are those above a VMA that grows up, unless what is above the free range grows down: then
-nobody looks below.
+A search is for `length` bytes in [low, high) whose start is `offset` modulo mask + 1; one for
+nothing is EINVAL, as a mapping of nothing is. A gap must hold length + mask bytes, even if less
+would do for its own alignment. Below a VMA that grows down, STACK_GUARD_GAP bytes are no free
+range: a search that ends there tries again further away. So are those above a VMA that grows up,
+unless what is above the free range grows down: then nobody looks below.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Search:
     @property
     def size(self) -> int:
         """How large a gap must be."""
+        if self.length == 0:
+            raise Failed("EINVAL")
         if self.length + self.mask > INFINITY:
             raise Failed("ENOMEM")
         return self.length + self.mask
@@ -68,9 +70,9 @@ def topdown(mm: AddressSpace, search: Search) -> int:
     another VMA, are passed over by that.) If else what is found begins inside the guard gap of
     a VMA that grows up, it is repeated below that VMA.
     """
-    high = search.high
+    high, size = search.high, search.size
     while True:
-        fits = [g for g in gaps(mm, max(search.low, mm.limits.min_addr), high) if _holds(g, search)]
+        fits = [g for g in gaps(mm, max(search.low, mm.limits.min_addr), high) if _holds(g, size)]
         if not fits:
             raise Failed("ENOMEM")
         _, gap_end = fits[-1]
@@ -94,16 +96,16 @@ def bottomup(mm: AddressSpace, search: Search) -> int:
     is repeated above that stack. (It reaches there if size - 1 bytes do.) If else it begins
     inside the guard gap of a VMA that grows up, it is repeated from there on.
     """
-    low = max(search.low, mm.limits.min_addr)
+    low, size = max(search.low, mm.limits.min_addr), search.size
     while True:
-        fits = [gap for gap in gaps(mm, low, search.high) if _holds(gap, search)]
+        fits = [gap for gap in gaps(mm, low, search.high) if _holds(gap, size)]
         if not fits:
             raise Failed("ENOMEM")
         found, gap_end = fits[0]
         found += (search.offset - found) & search.mask
         below, above = find_vma_prev(mm, gap_end - 1)
         if above is not None and above.flags & Vm.GROWSDOWN:
-            if start_gap(above) >= found + search.size - 1:
+            if start_gap(above) >= found + size - 1:
                 return found
             low = above.end
         elif end_gap(below) <= found:
@@ -130,6 +132,6 @@ def by_guarded_gaps(mm: AddressSpace, search: Search, *, from_top: bool) -> int:
     return fits[-1][1] - search.length if from_top else fits[0][0]
 
 
-def _holds(gap: tuple[int, int], search: Search) -> bool:
+def _holds(gap: tuple[int, int], size: int) -> bool:
     """Tell whether a gap is large enough."""
-    return gap[1] - gap[0] >= search.size
+    return gap[1] - gap[0] >= size
