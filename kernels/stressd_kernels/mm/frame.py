@@ -118,8 +118,11 @@ def mm_again(words, mm, slot):
 
 
 @kernel
-def mm_begin(words, mm, slot):
-    """Begin a call: OK with the lock held; or ESRCH, BROKEN, ARENA_FULL, ..., without it."""
+def mm_enter(words, mm, slot, state, refusal):
+    """Make room and take the lock of a block in which nothing but `state` (MM_STATE) will do.
+
+    return  OK with the lock held; `refusal` if the state is another, BROKEN, ARENA_FULL, ...
+    """
     status = trace_call(words, mm, slot)
     if status == OK:
         status = mm_again(words, mm, slot)
@@ -129,12 +132,21 @@ def mm_begin(words, mm, slot):
     status = hold_begin(words, tree, slot)
     if status != OK:
         return status
-    if words[mm + MM_STATE] != ALIVE:
+    if words[mm + MM_STATE] != state:
         hold_end(words, tree, slot)
-        return ESRCH
+        return refusal
     words[slot + MM_RETIRED] = words[slot + NODES_RETIRED]
+    return OK
+
+
+@kernel
+def mm_begin(words, mm, slot):
+    """Begin a call: OK with the lock held; or ESRCH, BROKEN, ARENA_FULL, ..., without it."""
+    status = mm_enter(words, mm, slot, ALIVE, ESRCH)
+    if status != OK:
+        return status
     if words[mm + MM_VALIDATE] == U1 and not is_sound(words, mm, slot):
-        lock_break(words, tree + TREE_LOCK)
+        lock_break(words, np.int64(words[mm + MM_TREE]) + TREE_LOCK)
         return STATUS_BROKEN
     return OK
 

@@ -6,6 +6,8 @@ import pytest
 
 from stressd_kernels import Arena
 from stressd_kernels.address_space import AddressSpace
+from stressd_kernels.layout import SLOT_WORDS, SLOTS, SLOTS_MAX
+from stressd_kernels.mm.layout import MM_RETIRED
 from stressd_kernels.mm.words import (
     TASK_SIZE,
     VM_DONTCOPY,
@@ -118,6 +120,19 @@ def test_a_fork_that_runs_out_of_nodes_leaves_nothing(stage: str) -> None:
         assert parent.maps() == before
     assert failures > 30
     parent.exit()
+
+
+def test_an_exec_counts_its_own_retired_nodes_alone() -> None:
+    """What calls before it retired is not freed once more on its account."""
+    arena = Arena(64 << 20)
+    mm = AddressSpace(arena=arena)
+    mm.place(PAGE, 9 * PAGE, READ)
+    program = AddressSpace(arena=arena, alive=False)
+    mm.munmap(4 * PAGE, PAGE)
+    before = arena.accounting().retired_total
+    program.execute()
+    began = program.words[SLOTS + MM_RETIRED : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
+    assert int(began.max()) == before > 0
 
 
 def test_every_node_is_accounted_for_after_forks_and_exits() -> None:

@@ -14,10 +14,9 @@ Source: bprm_mm_init, setup_arg_pages; FEATURES.md 2, exec.
 import numpy as np
 
 from stressd_kernels.door import entry, kernel, store_relaxed, words_at
-from stressd_kernels.holding import hold_begin
 from stressd_kernels.layout import U0, U1
 from stressd_kernels.lock import OK
-from stressd_kernels.mm.frame import mm_again, mm_begin, mm_end
+from stressd_kernels.mm.frame import mm_begin, mm_end, mm_enter
 from stressd_kernels.mm.layout import (
     MM_ALIVE,
     MM_COUNT,
@@ -25,10 +24,9 @@ from stressd_kernels.mm.layout import (
     MM_NONE,
     MM_STACK_MAX,
     MM_STATE,
-    MM_TREE,
 )
 from stressd_kernels.mm.lookup import vma_first
-from stressd_kernels.mm.trace import trace_actor, trace_call
+from stressd_kernels.mm.trace import trace_actor
 from stressd_kernels.mm.track import track_link, track_resize, tree_erase
 from stressd_kernels.mm.words import (
     EAGAIN,
@@ -80,15 +78,9 @@ def execute(base, mm, slot, a, b, c, d, e):
     words = words_at(base)
     if a & PAGE_MASK != U0 or a == U0 or a > TASK_SIZE:
         return EINVAL
-    status = trace_call(words, mm, slot)
-    if status == OK:
-        status = mm_again(words, mm, slot)
-    if status == OK:
-        status = hold_begin(words, np.int64(words[mm + MM_TREE]), slot)
+    status = mm_enter(words, mm, slot, NONE, EAGAIN)
     if status != OK:
         return status
-    if words[mm + MM_STATE] != NONE:
-        return mm_end(words, mm, slot, EAGAIN)
     identity_begin(words, mm)
     trace_actor(words, mm, slot)
     track_link(words, mm, slot, stack_first(words, mm, slot, a))
