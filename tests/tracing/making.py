@@ -20,6 +20,7 @@ from stressd_kernels.memory import Arena
 from stressd_kernels.mm.layout import MM_EVENTS, MM_ID, MM_TOTAL
 from stressd_kernels.mm.trace import (
     BACKLOG,
+    trace_actor,
     trace_begin,
     trace_exit,
     trace_search,
@@ -72,9 +73,10 @@ def event_make(words, mm, slot):
 @kernel
 def call_make(words, tree, mm, actor, slot):
     """Make two events of `mm` in the name of `actor`; False if there is no room yet."""
-    if trace_begin(words, actor, slot, np.uint64(6)) == BACKLOG:
+    if trace_begin(words, slot, np.uint64(6)) == BACKLOG:
         return False
     lock_take(words, tree + TREE_LOCK)
+    trace_actor(words, actor, slot)
     event_make(words, mm, slot)
     event_make(words, mm, slot)
     lock_give(words, tree + TREE_LOCK)

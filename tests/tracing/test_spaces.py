@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stressd.evidence import TraceSample
@@ -13,8 +16,17 @@ from stressd.replay.command import Request, run
 from stressd.traces import open_recording
 from stressd.traces.events import Store
 from stressd.tracing.file import TraceFile
+from stressd.tracing.order import ACTOR, MM, Order
 from stressd.tracing.tracer import Tracer
 from stressd_kernels.address_space import AddressSpace
+from stressd_kernels.arena import LEAF_CACHED
+from stressd_kernels.layout import SLOT_WORDS, SLOTS, SLOTS_MAX, TREE_LOCK, TREES_MAX
+from stressd_kernels.lock import FREE, HELD
+from stressd_kernels.memory import Arena
+from stressd_kernels.mm.drain import EventRings
+from stressd_kernels.mm.layout import MM_ID, MM_TREE
+from stressd_kernels.mm.trace import COLUMNS, SHARE_MIN
+from stressd_kernels.spaces import Settings
 from tests.tracing.crowd import PAGE, PLAIN, Crowd
 from tests.tracing.naive import Maps
 
@@ -95,6 +107,31 @@ def test_a_fork_of_as_many_mappings_as_there_may_be_loses_nothing(tmp_path: Path
         mm: [(vma.start, vma.end - 1, vma.identity) for vma in vmas]
         for mm, vmas in crowd.maps().items()
     }
+
+
+def test_the_actor_is_who_lives_there_when_the_lock_is_had() -> None:
+    """A call waits for the lock while its address space ends, and another begins in its block."""
+    arena = Arena(64 << 20)
+    mm = AddressSpace(Settings(validate=0), arena=arena)
+    rings = EventRings(arena.words)
+    rings.switch_on()
+    lock = int(mm.words[mm.mm + MM_TREE]) + TREE_LOCK
+    mm.words[lock] = HELD
+    waiter = threading.Thread(target=mm.place, args=(16 * PAGE, 17 * PAGE, PLAIN))
+    waiter.start()
+    cached = arena.words[SLOTS + LEAF_CACHED : SLOTS + SLOTS_MAX * SLOT_WORDS : SLOT_WORDS]
+    while waiter.is_alive() and not cached.any():  # its reservations are made: now the lock
+        time.sleep(0)
+    successor = int(mm.words[mm.mm + MM_ID]) + TREES_MAX
+    mm.words[mm.mm + MM_ID] = successor
+    mm.words[lock] = FREE
+    waiter.join()
+    out = np.zeros((SLOTS_MAX * SHARE_MIN, COLUMNS), np.uint64)
+    count = rings.take(np.zeros((2, SLOTS_MAX), np.uint64), out)
+    order = Order()
+    order.add(out[:count])
+    (event,) = order.rest().tolist()
+    assert (event[MM], event[ACTOR]) == (successor, successor)
 
 
 def ranges_by_store(path: Path) -> dict[int, list[tuple[int, int, int]]]:

@@ -59,7 +59,7 @@ from stressd_kernels.mm.layout import (
     MM_VALIDATE,
     MM_VALIDATED,
 )
-from stressd_kernels.mm.trace import trace_call
+from stressd_kernels.mm.trace import trace_actor, trace_call
 from stressd_kernels.mm.words import ESRCH
 from stressd_kernels.verbs import Verb, structure_call
 
@@ -145,6 +145,7 @@ def mm_begin(words, mm, slot):
     status = mm_enter(words, mm, slot, ALIVE, ESRCH)
     if status != OK:
         return status
+    trace_actor(words, mm, slot)
     if words[mm + MM_VALIDATE] == U1 and not is_sound(words, mm, slot):
         lock_break(words, np.int64(words[mm + MM_TREE]) + TREE_LOCK)
         return STATUS_BROKEN

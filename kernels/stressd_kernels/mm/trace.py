@@ -139,23 +139,19 @@ def trace_on(words):
 
 
 @kernel_inline
-def trace_begin(words, mm, slot, events):
-    """Begin a call on `mm` that makes up to `events` (uint64) records; return OK or BACKLOG.
+def trace_begin(words, slot, events):
+    """Begin a call that makes up to `events` (uint64) records; return OK or BACKLOG.
 
     To be called before the lock is taken, unpinned. BACKLOG: nothing is done, ask again later.
     """
     if load_relaxed(words, HEADER_TRACE) == U0:
         return OK
-    return trace_room(words, mm, slot, events)
+    return trace_room(words, slot, events)
 
 
 @kernel
-def trace_room(words, mm, slot, events):
-    """Note who acts, and say whether the call finds room; never more than a whole ring."""
-    actor = load_relaxed(words, slot + TRACE_NAMED)
-    if actor == U0:
-        actor = load_relaxed(words, mm + MM_ID)
-    store_relaxed(words, slot + TRACE_ACTOR, actor)
+def trace_room(words, slot, events):
+    """Say whether a call finds room in its ring; never more than a whole ring."""
     head = load_acquire(words, slot + TRACE_HEAD, "T4")  # pairs with T3 (trace_take)
     used = load_relaxed(words, slot + TRACE_TAIL) - head
     if used == U0 or used + events <= CAPACITY:
@@ -170,14 +166,20 @@ def trace_call(words, mm, slot):
     if load_relaxed(words, HEADER_TRACE) == U0:
         return OK
     events = (load_relaxed(words, mm + MM_COUNT) << U2) + EVENTS_LEAST
-    return trace_room(words, mm, slot, min(events, EVENTS_MOST))
+    return trace_room(words, slot, min(events, EVENTS_MOST))
 
 
 @kernel_inline
 def trace_actor(words, mm, slot):
-    """Let `mm`, which has just begun, be the one that acts, instead of the block's last."""
+    """Let `mm` be the one that acts from here on, or the process that is named (TRACE_NAMED).
+
+    Under its lock: before that, another address space may still live in its block.
+    """
     if load_relaxed(words, HEADER_TRACE) != U0:
-        store_relaxed(words, slot + TRACE_ACTOR, load_relaxed(words, mm + MM_ID))
+        actor = load_relaxed(words, slot + TRACE_NAMED)
+        if actor == U0:
+            actor = load_relaxed(words, mm + MM_ID)
+        store_relaxed(words, slot + TRACE_ACTOR, actor)
 
 
 @kernel_inline

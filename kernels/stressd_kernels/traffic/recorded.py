@@ -24,7 +24,7 @@ from stressd_kernels.sources.recording import (
 )
 from stressd_kernels.traffic.asking import call_make
 from stressd_kernels.traffic.layout import FIFTH, SIXTH
-from stressd_kernels.worker import NOW_FIRST, NOW_MASK, NOW_OFFSET, NOW_SIZE, TRACE_ACTOR
+from stressd_kernels.worker import NOW_FIRST, NOW_MASK, NOW_OFFSET, NOW_SIZE
 
 RECORD_STORE = int(Call.RECORD_STORE)
 RECORD_ERASE = int(Call.RECORD_ERASE)
@@ -46,7 +46,6 @@ def arguments_set(words, slot, a, b, c, d):
 @kernel
 def change_make(words, slot, row, mm):
     """Make the change that the row tells of; return the call's Status. Unpinned."""
-    store_relaxed(words, slot + TRACE_ACTOR, U0)
     kind = load_relaxed(words, row + ROW_KIND)
     if kind == KIND_DESTROY:
         return end_make(words, slot, mm)

@@ -22,6 +22,7 @@ from stressd_kernels.mm.trace import (
     EVENT_SZERO,
     SHARE_MIN,
     TRACE_STAMPS,
+    trace_actor,
     trace_begin,
     trace_szero,
     trace_take,
@@ -73,9 +74,10 @@ class Events(Scenario):
     def write_one(self, slot: int) -> None:
         """Write down event n as an erasure of page n, if there is room for it."""
         words, lock = self.words, self.tree + TREE_LOCK
-        if trace_begin(words, MM, slot, words_of(3)) != OK:
+        if trace_begin(words, slot, words_of(3)) != OK:
             return
         assert lock_take(words, lock) == OK
+        trace_actor(words, MM, slot)
         start = (int(words[MM + MM_EVENTS]) + 1) * PAGE
         trace_szero(words, MM, slot, words_of(start), words_of(start + PAGE))
         lock_give(words, lock)

@@ -137,8 +137,7 @@ def play(base, mm, slot, a, b, c, d, e):
         if trace_on(words):
             pid = load_relaxed(words, np.int64(e) + np.int64(number))
             store_relaxed(words, slot + TRACE_NAMED, pid)
-            space_mm = np.int64(load_relaxed(words, space + SPACE_MM))
-            status = trace_begin(words, space_mm, slot, EVENTS)
+            status = trace_begin(words, slot, EVENTS)
             if status != OK:
                 break
         status = row_play(words, slot, space, row)

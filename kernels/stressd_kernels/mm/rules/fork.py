@@ -41,7 +41,7 @@ from stressd_kernels.mm.layout import (
 from stressd_kernels.mm.links import link_between
 from stressd_kernels.mm.lookup import vma_first, vma_next
 from stressd_kernels.mm.odd import FORK_SHARES, odd_is
-from stressd_kernels.mm.trace import trace_begin, trace_store
+from stressd_kernels.mm.trace import trace_actor, trace_begin, trace_store
 from stressd_kernels.mm.words import (
     EAGAIN,
     ENOMEM,
@@ -159,6 +159,7 @@ def fork_locked(words, mm, child, slot):
         return EAGAIN
     if words[mm + MM_COUNT] > np.uint64(ROWS_MAX):
         return ENOMEM
+    trace_actor(words, mm, slot)
     identity_begin(words, child)
     status, first, rows = records_fork(words, mm, child, slot)
     if status != OK:
@@ -196,7 +197,7 @@ def fork(base, mm, slot, a, b, c, d, e):
     child = np.int64(a)
     if child == mm:
         return EAGAIN
-    status = trace_begin(words, mm, slot, load_relaxed(words, mm + MM_COUNT) + U1)
+    status = trace_begin(words, slot, load_relaxed(words, mm + MM_COUNT) + U1)
     if status == OK:
         status = mm_again(words, mm, slot)
     if status == OK:
