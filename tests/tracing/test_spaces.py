@@ -20,17 +20,24 @@ from stressd.tracing.order import ACTOR, MM, Order
 from stressd.tracing.tracer import Tracer
 from stressd_kernels.address_space import AddressSpace
 from stressd_kernels.arena import LEAF_CACHED
+from stressd_kernels.calls import five, invoke
 from stressd_kernels.layout import SLOT_WORDS, SLOTS, SLOTS_MAX, TREE_LOCK, TREES_MAX
 from stressd_kernels.lock import FREE, HELD
 from stressd_kernels.memory import Arena
-from stressd_kernels.mm.drain import EventRings
-from stressd_kernels.mm.layout import MM_ID, MM_TREE
+from stressd_kernels.mm import CALLS
+from stressd_kernels.mm.calls import Call
+from stressd_kernels.mm.drain import EventRings, Words
+from stressd_kernels.mm.frame import LEAVES
+from stressd_kernels.mm.layout import MM_COUNT, MM_ID, MM_TREE
 from stressd_kernels.mm.trace import COLUMNS, SHARE_MIN
-from stressd_kernels.spaces import Settings
+from stressd_kernels.spaces import Settings, offer_calls
+from stressd_kernels.status import Status
+from stressd_kernels.worker import TRACE_CAPACITY, TRACE_HEAD, TRACE_TAIL
 from tests.tracing.crowd import PAGE, PLAIN, Crowd
 from tests.tracing.naive import Maps
 
 PLENTY = 1 << 30
+VMAS = 5
 
 
 def traced(
@@ -109,6 +116,54 @@ def test_a_fork_of_as_many_mappings_as_there_may_be_loses_nothing(tmp_path: Path
     }
 
 
+def ring_of(words: Words, slot: int, free: int) -> None:
+    """Let the ring of a slot have room for so many records."""
+    words[slot + TRACE_HEAD] = 0
+    words[slot + TRACE_TAIL] = TRACE_CAPACITY - free
+
+
+def test_a_fork_waits_for_room_for_all_its_records() -> None:
+    """One for each VMA, one that says who acts, and three for the last event: not one less."""
+    arena = Arena(64 << 20)
+    parent, child = program(arena, VMAS), AddressSpace(arena=arena, alive=False)
+    rings = EventRings(arena.words)
+    rings.switch_on()
+    fork = CALLS[Call.FORK].address, parent.mm
+    with arena.seated() as slot:
+        ring_of(arena.words, slot, VMAS + 2)
+        offer_calls(arena, (Call.FORK,))
+        assert invoke(arena.words, *fork, slot, False, *five(child.mm)) == Status.BACKLOG
+        ring_of(arena.words, slot, VMAS + 3)
+        assert invoke(arena.words, *fork, slot, False, *five(child.mm)) == Status.OK
+        assert arena.words[slot + TRACE_TAIL] == TRACE_CAPACITY - 2
+    assert rings.lost == 0
+
+
+def test_a_fork_of_more_than_it_asked_room_for_asks_again() -> None:
+    """A VMA comes while it waits for the lock: it waits for the ring instead of losing an event."""
+    arena = Arena(64 << 20)
+    parent, child = program(arena, VMAS), AddressSpace(arena=arena, alive=False)
+    rings = EventRings(arena.words)
+    rings.switch_on()
+    lock = int(parent.words[parent.mm + MM_TREE]) + TREE_LOCK
+    parent.words[lock] = HELD
+    waiter = threading.Thread(target=parent.fork_into, args=(child,))
+    with arena.seated():  # the seat of the calls so far, which has nodes
+        with arena.seated() as slot:
+            ring_of(arena.words, slot, VMAS + 3)
+        waiter.start()
+        while waiter.is_alive() and arena.words[slot + LEAF_CACHED] < LEAVES:
+            time.sleep(0)
+    parent.words[parent.mm + MM_COUNT] += 1
+    parent.words[lock] = FREE
+    while waiter.is_alive() and not rings.waits:
+        time.sleep(0)
+    parent.words[parent.mm + MM_COUNT] -= 1
+    waiter.join()
+    assert rings.waits > 0
+    assert (rings.lost, len(child.maps())) == (0, VMAS)
+
+
 def test_the_actor_is_who_lives_there_when_the_lock_is_had() -> None:
     """A call waits for the lock while its address space ends, and another begins in its block."""
     arena = Arena(64 << 20)
@@ -132,6 +187,14 @@ def test_the_actor_is_who_lives_there_when_the_lock_is_had() -> None:
     order.add(out[:count])
     (event,) = order.rest().tolist()
     assert (event[MM], event[ACTOR]) == (successor, successor)
+
+
+def program(arena: Arena, count: int) -> AddressSpace:
+    """Return an address space with so many VMAs, not validated."""
+    mm = AddressSpace(Settings(validate=0), arena=arena)
+    for page in range(16, 16 + 2 * count, 2):
+        mm.place(page * PAGE, (page + 1) * PAGE, PLAIN)
+    return mm
 
 
 def ranges_by_store(path: Path) -> dict[int, list[tuple[int, int, int]]]:

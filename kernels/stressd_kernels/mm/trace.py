@@ -34,10 +34,10 @@ readers, and its callers wait as they do for those: unpinned, without a lock, lo
 stop. Inside the lock nothing waits for the ring (the text is as slow as the disk that it goes
 to, and every reader and writer that needs the lock would be as slow): an event that finds no
 room is counted in TRACE_LOST, its number is missing in the file, and the reader of the rings
-writes LOST in its place. A fork asks for an event for each VMA, and a ring holds as many as an
-address space may have by default. Any other call asks for four for each VMA, but never more than a
-quarter of the ring: so it takes one that merges or moves thousands of VMAs at once, in a ring that
-is nearly full.
+writes LOST in its place. A fork asks for room for all VMAs, and again under the lock, where there
+can be no more of them; a ring holds as many as an address space may have by default. Any other call
+asks for four events for each VMA, but never more than a quarter of the ring: so it takes one that
+merges or moves thousands of VMAs at once, in a ring that is nearly full.
 
 Ordering                                              pairs with   and forbids
     T1  release, publishing records                   T2           a record before its words
@@ -167,6 +167,16 @@ def trace_call(words, mm, slot):
         return OK
     events = (load_relaxed(words, mm + MM_COUNT) << U2) + EVENTS_LEAST
     return trace_room(words, slot, min(events, EVENTS_MOST))
+
+
+@kernel_inline
+def trace_copies(words, mm, slot):
+    """Begin a call that makes an event for each VMA of `mm`, as trace_begin does.
+
+    Records: one for each, and one that says who acts; but the last event, too, wants to find room
+    for RECORDS_MOST. May be asked under the lock: the number of VMAs is then what it stays.
+    """
+    return trace_begin(words, slot, load_relaxed(words, mm + MM_COUNT) + RECORDS_MOST)
 
 
 @kernel_inline

@@ -19,8 +19,9 @@ Source: dup_mmap; FEATURES.md 1 S5, 1b 32, and 2.
 
 import numpy as np
 
-from stressd_kernels.door import entry, kernel, load_relaxed, store_relaxed, words_at
+from stressd_kernels.door import entry, kernel, store_relaxed, words_at
 from stressd_kernels.layout import CHAIN_NEXT, ROWS_MAX, SLOT_ROWS, TREE_LOCK, U0, U1
+from stressd_kernels.limbo import BACKLOG
 from stressd_kernels.lock import OK, STATUS_BROKEN, lock_break, lock_give, locks_take
 from stressd_kernels.mm.counts import count_add
 from stressd_kernels.mm.frame import call_count, is_sound, mm_again
@@ -41,7 +42,7 @@ from stressd_kernels.mm.layout import (
 from stressd_kernels.mm.links import link_between
 from stressd_kernels.mm.lookup import vma_first, vma_next
 from stressd_kernels.mm.odd import FORK_SHARES, odd_is
-from stressd_kernels.mm.trace import trace_actor, trace_begin, trace_store
+from stressd_kernels.mm.trace import trace_actor, trace_copies, trace_store
 from stressd_kernels.mm.words import (
     EAGAIN,
     ENOMEM,
@@ -159,6 +160,8 @@ def fork_locked(words, mm, child, slot):
         return EAGAIN
     if words[mm + MM_COUNT] > np.uint64(ROWS_MAX):
         return ENOMEM
+    if trace_copies(words, mm, slot) != OK:  # more VMAs than before the lock was had
+        return BACKLOG
     trace_actor(words, mm, slot)
     identity_begin(words, child)
     status, first, rows = records_fork(words, mm, child, slot)
@@ -197,7 +200,7 @@ def fork(base, mm, slot, a, b, c, d, e):
     child = np.int64(a)
     if child == mm:
         return EAGAIN
-    status = trace_begin(words, slot, load_relaxed(words, mm + MM_COUNT) + U1)
+    status = trace_copies(words, mm, slot)
     if status == OK:
         status = mm_again(words, mm, slot)
     if status == OK:
