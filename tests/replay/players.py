@@ -7,9 +7,10 @@ from functools import cache
 
 from stressd.replay.how import STAGES, How
 from stressd.replay.mms import MmPlayers
-from stressd.replay.player import Player, TreePlayer
+from stressd.replay.player import Player
 from stressd.replay.trees import MakeTree, maple_tree
 from tests.naive import NaiveTree
+from tests.replay.tree_player import TreePlayer
 
 MakePlayer = Callable[[], Player]
 

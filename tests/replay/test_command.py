@@ -13,9 +13,10 @@ from stressd.replay import command
 from stressd.replay.command import Request
 from stressd.replay.finals import maps_beside
 from stressd.replay.how import How
-from stressd.replay.player import Player, TreePlayer
+from stressd.replay.player import Player
 from tests.naive import NaiveTree
 from tests.replay.folder import KNOWN
+from tests.replay.tree_player import TreePlayer
 from tests.traces.writing import destroy, recording, search, store
 
 WRONG = search(1, 0x9000, length=0x1000, low=0x1000, high=0xB000)

@@ -8,12 +8,12 @@ import pytest
 
 from stressd.replay.history import PlainTree
 from stressd.replay.judge import replay
-from stressd.replay.player import TreePlayer
 from stressd.replay.program import NOWHERE, Kind, load_program
 from stressd.traces import open_recording
 from stressd.traces.events import Destroy
 from tests.naive import NaiveTree
 from tests.replay.strace.following import paths_of
+from tests.replay.tree_player import TreePlayer
 
 
 @pytest.mark.parametrize("name", ["ls", "bashforks", "stackgrow"])
