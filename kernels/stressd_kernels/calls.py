@@ -86,7 +86,7 @@ class Calls:
         A write waits while readers hold what must be freed first (BACKLOG), and is repeated once if
         the arena is full but for what idle slots hold back.
         """
-        reclaimed = verb.reads
+        reclaimed = not verb.may_lack_nodes
         address = self.address(verb)
         numbers = five(*arguments)
         words, leave = self.words, self.arena.leave
@@ -107,7 +107,7 @@ class Calls:
                 reclaimed = True
                 if self.arena.reclaim():
                     continue
-            if status != Status.BACKLOG or verb.reads:
+            if status != Status.BACKLOG or not verb.may_lack_nodes:
                 self.require_open()
                 return status, *answers
             time.sleep(BACKLOG_PAUSE_S)

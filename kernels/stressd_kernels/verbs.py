@@ -97,6 +97,11 @@ class Verb(IntEnum):
         """Whether the caller must be pinned (and must not be, otherwise)."""
         return self <= Verb.GAP_DOWN
 
+    @property
+    def may_lack_nodes(self) -> bool:
+        """Whether an answer may be BACKLOG or ARENA_FULL; one of CHECK is an invariant's number."""
+        return self > Verb.GAP_DOWN_LOCKED and self is not Verb.CHECK
+
 
 assert len(Verb) <= 2 * LINE_WORDS, "the tree's block has two lines for addresses"
 

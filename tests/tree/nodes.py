@@ -12,7 +12,7 @@ from tests.tree.keys import MAX
 
 
 class Node(NamedTuple):
-    """One node: what it spans, the last key of each slot, and what the slots hold."""
+    """One node: what it spans, the last key of each slot, what the slots hold, where it is."""
 
     depth: int
     low: int
@@ -20,6 +20,7 @@ class Node(NamedTuple):
     leaf: bool
     ends: tuple[int, ...]
     slots: tuple[int, ...]
+    at: int  # word index
 
 
 def preorder(tree: MapleTree) -> list[Node]:
@@ -33,7 +34,7 @@ def preorder(tree: MapleTree) -> list[Node]:
         ends = [*[pivot for pivot in pivots if pivot < high], high]
         slots = [int(word) for word in words[at + SLOT_FIRST : at + SLOT_FIRST + len(ends)]]
         leaf = bool(ref & int(LEAF_BIT))
-        found.append(Node(depth, low, high, leaf, tuple(ends), tuple(slots)))
+        found.append(Node(depth, low, high, leaf, tuple(ends), tuple(slots), at))
         if not leaf:
             for child, end in zip(slots, ends, strict=True):
                 visit(child, depth + 1, low, end)

@@ -49,7 +49,7 @@ class Invariant(IntEnum):
 
     ALL_HOLD = 0
     PIVOTS_ASCEND = 1  # N1: pivots ascend strictly inside the node's span
-    UNUSED_CLEAN = 2  # N1: unused pivots are 2**64 - 1, unused slots 0
+    UNUSED_CLEAN = 2  # N1: unused pivots are 2**64 - 1, unused slots and gaps 0
     NULLS_APART = 3  # N2: no two adjacent NULL slots
     LEAF_END = 4  # N2: a leaf that is not the right-most does not end with NULL
     FILL = 5  # N3: enough slots are used
@@ -189,7 +189,7 @@ def check_node(words, node, low, high, level):
             return UNUSED_CLEAN
     if level >= 2 and used < FILL_MIN and high != UMAX:
         return FILL
-    if level == 0 and used < 2:
+    if level < 2 and used < 2 and (not leaf or words[node + SLOT_FIRST] == NULL):
         return ROOT
     return check_leaf(words, node, used, high) if leaf else check_inner(words, node, used)
 
@@ -212,8 +212,11 @@ def check_leaf(words, node, used, high):
 
 @kernel
 def check_inner(words, node, used):
-    """Check that the used slots of an inner node are references."""
+    """Check that the used slots of an inner node are references, and the others have no gap."""
     for place in range(used):
         if load_relaxed(words, node + SLOT_FIRST + place) & REF_BIT == U0:
             return REFERENCE
+    for place in range(used, SLOTS):
+        if words[node + GAP_FIRST + place] != U0:
+            return UNUSED_CLEAN
     return ALL_HOLD
