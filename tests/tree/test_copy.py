@@ -100,6 +100,14 @@ def test_into_what_it_cannot_be_copied() -> None:
     assert dump_of(into) == dump_of(tree)
 
 
+def test_a_copy_between_trees_of_two_kinds_is_refused() -> None:
+    """The entry itself looks: gaps that one tree tracks and the other does not cannot be copied."""
+    arena = Arena(64 << 20)
+    tree, plain = grown(arena, 100), MapleTree(gaps=False, arena=arena)
+    assert plain._calls.ask(Verb.COPY, tree._block) == (Status.UNSUPPORTED,)
+    assert len(plain) == 0
+
+
 def test_copies_of_a_closed_tree_and_into_one() -> None:
     """Either way it says so."""
     arena = Arena(64 << 20)

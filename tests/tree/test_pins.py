@@ -1,13 +1,16 @@
-"""Calls of the library are pinned while they read, and at no other time."""
+"""Calls of the library are pinned while they read, and at no other time; all pins are heeded."""
 
 from __future__ import annotations
+
+import random
 
 import numpy as np
 
 from stressd_kernels import Arena, MapleTree
 from stressd_kernels.calls import invoke
-from stressd_kernels.door import entry, load_relaxed, words_at
-from stressd_kernels.epoch import announce_of
+from stressd_kernels.door import borrowed, driver, entry, load_relaxed, words_at
+from stressd_kernels.epoch import announce_of, epoch_try_advance
+from stressd_kernels.layout import ANNOUNCE, LINE_WORDS, SLOTS_MAX
 
 ZEROS = [np.uint64(0)] * 5
 
@@ -47,3 +50,40 @@ def test_an_iteration_holds_no_pin_between_its_steps() -> None:
     tree.clear()
     assert arena.drain()
     assert len(list(items)) < 2000
+
+
+@driver
+def advanced(words):  # type: ignore[no-untyped-def]
+    """Try to advance the epoch; return success."""
+    return epoch_try_advance(borrowed(words))
+
+
+def test_a_pin_in_any_slot_holds_the_epoch() -> None:
+    """From the first slot to the last: one that is behind stops it, one that is not lets it go."""
+    arena = Arena(4 << 20)
+    for place in range(ANNOUNCE, ANNOUNCE + SLOTS_MAX * LINE_WORDS, LINE_WORDS):
+        assert advanced(arena.words)
+        epoch = arena.epoch()[0]
+        arena.words[place] = (epoch - 1) * 2 + 1
+        assert not advanced(arena.words)
+        assert arena.epoch() == (epoch, 1, 1)
+        arena.words[place] = epoch * 2 + 1
+        assert arena.epoch() == (epoch, 0, 1)
+        assert advanced(arena.words)
+        arena.words[place] = 0
+        assert arena.epoch() == (epoch + 1, 0, 0)
+
+
+def test_the_oldest_of_all_pins_is_told() -> None:
+    """How far the epoch is ahead of it, and how many there are, wherever they are."""
+    arena, draw = Arena(4 << 20), random.Random(1)
+    for _ in range(9):
+        assert advanced(arena.words)
+    epoch = arena.epoch()[0]
+    for _ in range(20):
+        count = draw.randint(1, SLOTS_MAX)
+        behind = [draw.choice((0, 0, 1, 2, 7)) for _ in range(count)]
+        for slot, lag in zip(draw.sample(range(SLOTS_MAX), count), behind, strict=True):
+            arena.words[ANNOUNCE + slot * LINE_WORDS] = (epoch - lag) * 2 + 1
+        assert arena.epoch() == (epoch, max(behind), count)
+        arena.words[ANNOUNCE : ANNOUNCE + SLOTS_MAX * LINE_WORDS : LINE_WORDS] = 0

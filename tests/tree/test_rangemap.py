@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from stressd_kernels import ZERO, Cursor, MapleTree
 from stressd_kernels.library import default_arena
@@ -50,18 +57,26 @@ def overwrite(
     return seen
 
 
+def tracks(machine: RangeMap) -> bool:
+    """Tell whether gaps can be asked for."""
+    return machine.gaps
+
+
 class RangeMap(RuleBasedStateMachine):
     """Every method of the tree beside the same method of the model."""
+
+    gaps = True  # whether the tree keeps track of them
 
     def __init__(self) -> None:
         super().__init__()
         self.model = NaiveTree()
-        self.go_on_with(MapleTree())
+        self.go_on_with(MapleTree(gaps=self.gaps))
 
     def go_on_with(self, tree: MapleTree) -> None:
         """Test another tree from now on, which holds the same."""
         self.tree = tree
-        self.circle_of(0, MAX)
+        if self.gaps:
+            self.circle_of(0, MAX)
         self.cursor_of(0, MAX)
 
     def circle_of(self, low: int, high: int) -> None:
@@ -76,21 +91,24 @@ class RangeMap(RuleBasedStateMachine):
     @initialize(
         count=SIZES,
         fill=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
-        order=st.sampled_from(["up", "down", "random", "bulk"]),
+        order=st.sampled_from(["up", "down", "random", "copied", "built"]),
         seed=st.integers(0, 2**32),
     )
     def fill(self, count: int, fill: float, order: str, seed: int) -> None:
-        """Start from any fill: entry by entry, or built at once by copy()."""
+        """Start from any fill: entry by entry, or at once by copy() or build()."""
         entries = layout(seed, count, fill)
         for entry in entries:
             self.model.store(*entry)
+        if order == "built":
+            self.tree.build(entries)
+            return
         if order == "down":
             entries.reverse()
         elif order == "random":
             random.Random(seed).shuffle(entries)
         for first, last, value in entries:
             self.tree.store(first, last, value)
-        if order == "bulk":
+        if order == "copied":
             self.go_on_with(self.tree.copy())
 
     @property
@@ -170,35 +188,43 @@ class RangeMap(RuleBasedStateMachine):
         first, last = range_of(start, end, reach, self.entries)
         assert list(self.tree.items(first, last)) == list(self.model.items(first, last))
 
+    @precondition(tracks)
     @rule(start=TOKENS, end=TOKENS, reach=REACHES, size=SPANS, mask=MASKS, offset=SPANS)
-    def gaps(self, start: Token, end: Token, reach: int, size: int, mask: int, offset: int) -> None:
+    def gaps_in_a_window(
+        self, start: Token, end: Token, reach: int, size: int, mask: int, offset: int
+    ) -> None:
         window = range_of(start, end, reach, self.entries)
         request = (*window, size, mask, offset)
         assert self.tree.empty_area(*request) == self.model.empty_area(*request)
         assert self.tree.empty_area_rev(*request) == self.model.empty_area_rev(*request)
 
+    @precondition(tracks)
     @rule(size=SPANS, mask=MASKS)
     def gaps_anywhere(self, size: int, mask: int) -> None:
         request = (0, MAX, size, mask, 0)
         assert self.tree.empty_area(*request) == self.model.empty_area(*request)
         assert self.tree.empty_area_rev(*request) == self.model.empty_area_rev(*request)
 
+    @precondition(tracks)
     @rule(start=TOKENS, end=TOKENS, size=SPANS, value=st.none() | VALUES, top=st.booleans())
     def allocate(self, start: Token, end: Token, size: int, value: int | None, top: bool) -> None:
         window = range_of(start, end, 0, self.entries)
         placed = self.tree.allocate(*window, size, value, from_top=top)
         assert placed == self.model.allocate(*window, size, value, from_top=top)
 
+    @precondition(tracks)
     @rule(size=SPANS, mask=MASKS, offset=SPANS, value=VALUES, top=st.booleans())
     def allocate_aligned(self, size: int, mask: int, offset: int, value: int, top: bool) -> None:
         request, aligned = (0, MAX, size, value, top), {"align_mask": mask, "align_offset": offset}
         placed = self.tree.allocate(*request, **aligned)
         assert placed == self.model.allocate(*request, **aligned)
 
+    @precondition(tracks)
     @rule(start=TOKENS, end=TOKENS)
     def begin_a_circle(self, start: Token, end: Token) -> None:
         self.circle_of(*range_of(start, end, 0, self.entries))
 
+    @precondition(tracks)
     @rule(size=SPANS, value=st.none() | VALUES, times=st.integers(1, 5))
     def allocate_in_a_circle(self, size: int, value: int | None, times: int) -> None:
         for _ in range(times):
@@ -279,23 +305,25 @@ class RangeMap(RuleBasedStateMachine):
         """No write gets a node, and none leaves a trace."""
         first, last = range_of(start, end, reach, self.entries)
         before, version = self.tree.dump(), self.tree.stats()["version"]
+        writes: list[Callable[[], object]] = [
+            lambda: self.tree.store(first, last, value),
+            lambda: self.tree.store(first, last, None),
+            lambda: self.tree.reserve(first, last),
+            lambda: self.tree.insert(first, last, value),
+            lambda: self.tree.erase(first),
+            lambda: self.cursor.store(value, first, last),
+            self.tree.copy,
+        ]
+        if self.gaps:
+            writes.append(lambda: self.tree.allocate(first, last, 1, value))
+            writes.append(lambda: self.circle.allocate(1, value))
         with default_arena().failing():
-            for write in (
-                lambda: self.tree.store(first, last, value),
-                lambda: self.tree.store(first, last, None),
-                lambda: self.tree.reserve(first, last),
-                lambda: self.tree.insert(first, last, value),
-                lambda: self.tree.erase(first),
-                lambda: self.tree.allocate(first, last, 1, value),
-                lambda: self.circle.allocate(1, value),
-                lambda: self.cursor.store(value, first, last),
-                self.tree.copy,
-            ):
+            for write in writes:
                 with pytest.raises(MemoryError):
                     write()
         assert (self.tree.dump(), self.tree.stats()["version"]) == (before, version)
         self.same_place()
-        assert self.circle.next == self.model_circle.next
+        assert not self.gaps or self.circle.next == self.model_circle.next
 
     @rule(sure=st.integers(0, 9))
     def clear(self, sure: int) -> None:
@@ -317,4 +345,11 @@ class RangeMap(RuleBasedStateMachine):
         assert list(self.tree.items()) == list(self.model.items())
 
 
+class PlainRangeMap(RangeMap):
+    """The same of a tree that keeps no track of gaps, but for what needs them."""
+
+    gaps = False
+
+
 TestRangeMap = RangeMap.TestCase
+TestPlainRangeMap = PlainRangeMap.TestCase

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from stressd_kernels import MapleTree
+from stressd_kernels import Arena, MapleTree
 from tests.tree.keys import MAX, VALUE_MAX, Entry
+from tests.tree.nodes import preorder
 from tests.tree.pair import Pair, adjacent, apart
 
 SLOTS = 16  # of a node, as the design has it; only makes the sizes below interesting
@@ -254,3 +255,18 @@ def test_a_build_of_adjacent_entries_is_no_higher_than_it_must_be(count: int, he
     assert tree.height == height
     assert tree.check() is None
     assert len(tree) == count
+
+
+def test_a_store_may_end_at_the_number_of_a_reference() -> None:
+    """No word of a node passes for a key: what reaches beyond such a key is cut there."""
+    tree, top = MapleTree(arena=Arena(16 << 20)), 1 << 63
+    entries = adjacent(SLOTS * SLOTS - 1)
+    entries[-1] = (entries[-1][0], top - 1, 1)
+    tree.build([*entries, (top, MAX, 2)])
+    for number in range(SLOTS):
+        twin = tree.copy()
+        key = preorder(twin)[0].slots[number]
+        twin.store(top, key, 3)
+        assert twin.find(top) == (top, key, 3)
+        assert twin.find(key + 1) == (key + 1, MAX, 2)
+        assert twin.check() is None
