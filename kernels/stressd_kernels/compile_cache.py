@@ -4,7 +4,8 @@ Numba keys its cache by the file of the function alone: it does not notice a cha
 constant in another module. So the folder is named by a hash of *all* kernel sources, of the
 versions of numba and llvmlite, of the optimisation level and of the build: whatever could
 change the machine code changes the folder. (The processor's name and features are already in
-numba's own key.)
+numba's own key. So is the place of the sources, which is in the hash too: then what is in the
+folder is what will be found.)
 
     <base>/<16 hex digits>/     base: $STRESSD_CACHE_DIR, else $XDG_CACHE_HOME/stressd,
                                 else ~/.cache/stressd, else a folder under /tmp
@@ -13,6 +14,7 @@ numba's own key.)
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,16 +26,28 @@ from numba.core import config
 PACKAGE = Path(__file__).resolve().parent
 
 
+def candidates() -> Iterator[Path]:
+    """Yield where the cache may be, in order.
+
+    A user without a home (or a relative one, as "~" is if nobody knows it) has none there. What
+    is in the cache is run, so below /tmp, where names can be guessed, it must be ours alone.
+    """
+    if chosen := os.environ.get("STRESSD_CACHE_DIR"):
+        yield Path(chosen)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(home):
+        yield Path(home, "stressd")
+    with contextlib.suppress(OSError):
+        shared = Path(tempfile.gettempdir(), f"stressd-cache-{os.getuid()}")
+        shared.mkdir(mode=0o700, exist_ok=True)
+        about = shared.lstat()
+        if about.st_uid == os.getuid() and stat.S_IMODE(about.st_mode) & 0o022 == 0:
+            yield shared
+
+
 def base_folder() -> Path:
     """Return the first candidate that can be created and written."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    candidates = [
-        os.environ.get("STRESSD_CACHE_DIR"),
-        os.path.join(home, "stressd"),
-        os.path.join(tempfile.gettempdir(), f"stressd-cache-{os.getuid()}"),
-    ]
-    for candidate in filter(None, candidates):
-        folder = Path(candidate)
+    for folder in candidates():
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK | os.X_OK):
@@ -44,7 +58,7 @@ def base_folder() -> Path:
 def fingerprint(build: str) -> str:
     """Return 16 hex digits that change whenever any kernel could compile differently."""
     digest = hashlib.sha256()
-    for part in (numba.__version__, llvmlite.__version__, str(config.OPT), build):
+    for part in (numba.__version__, llvmlite.__version__, str(config.OPT), build, str(PACKAGE)):
         digest.update(part.encode() + b"\0")
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0")
