@@ -13,6 +13,12 @@ RUN_READY := .venv/ready-to-run-$(HERE)
 TEST_READY := .venv/ready-to-test-$(HERE)
 PIP := $(BIN)/python -m pip -qq --no-input --disable-pip-version-check
 
+# Where texts are ASCII, Python does not start in a folder whose name is not (as of 3.11, it
+# reads the list of its packages so).
+ifeq ($(shell locale charmap 2>/dev/null),ANSI_X3.4-1968)
+export LC_ALL := C.UTF-8
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help run soak mm-soak bench lengths test model mm lint clean
 

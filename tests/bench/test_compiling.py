@@ -61,14 +61,16 @@ def test_a_process_has_its_cache_where_it_is_told(tmp_path: Path) -> None:
     """And imports what this one imports, wherever it stands."""
     code = (
         "import os, stressd, stressd_kernels\n"
-        "print(os.environ['STRESSD_CACHE_DIR'], stressd.__file__, stressd_kernels.__file__)"
+        "print(os.environ['STRESSD_CACHE_DIR'])\n"
+        "print(stressd.__file__)\n"
+        "print(stressd_kernels.__file__)"
     )
     printed, cpu = compiling.run(tmp_path, ["-c", code])
     import stressd
     import stressd_kernels
 
     cache = str(tmp_path / "cache")
-    assert printed.split() == [cache, stressd.__file__, stressd_kernels.__file__]
+    assert printed.splitlines() == [cache, stressd.__file__, stressd_kernels.__file__]
     assert cpu > 0
 
 

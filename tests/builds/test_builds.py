@@ -44,9 +44,10 @@ def processor(name: str) -> Job:
     return Job("other_processor.py", tests, variables)
 
 
+THREADS = "test_threads.py", "test_churn.py"
 JOBS = {
-    "perturbed": Job("perturbed_build.py", ("test_threads.py",), {"STRESSD_BUILD": "perturbed"}),
-    "checking": Job("checking_build.py", (), {"STRESSD_BUILD": "checking"}),
+    "perturbed": Job("perturbed_build.py", THREADS[:1], {"STRESSD_BUILD": "perturbed"}),
+    "checking": Job("checking_build.py", THREADS, {"STRESSD_BUILD": "checking"}),
     "x86-64-v3": processor("haswell"),  # AVX2, but no AVX-512
     "x86-64-v2": processor("nehalem"),  # neither
 }

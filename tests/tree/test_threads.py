@@ -11,18 +11,13 @@ Later stores may cut an entry, never move or widen it.
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from stressd_kernels import Arena, MapleTree
-from stressd_kernels.door import BUILD
 from tests.naive import NaiveTree
 
 CELL = 4096
@@ -236,18 +231,3 @@ def test_trees_come_and_go_beside_each_other() -> None:
         worker.join()
     assert failures == []
     assert list(source.items()) == still_entries()
-
-
-@pytest.mark.skipif(BUILD != "fast", reason="once is enough")
-def test_the_same_in_the_checking_build() -> None:
-    """The build that compares the generation of every node it meets finds nothing either."""
-    here = Path(__file__)
-    files = [str(here), str(here.with_name("test_churn.py"))]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
-        env={**os.environ, "STRESSD_BUILD": "checking"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr

@@ -17,8 +17,9 @@ from tests.mm.adapter import spec_model
 from tests.replay.strace.following import ANON, BEGUN, BRK, EXEC, FREE
 from tests.traces.writing import recording
 
-LINES = 300_000
-GROWTH_MAX = 5_000  # blocks of memory; one kept for each process would be twice that
+LINES = 100_000
+EVERY = 3_000  # steps, of which a log has a third as many
+GROWTH_MAX = 1_500  # blocks of memory; one kept for each process would be twice that
 AT = FREE - 8192
 
 
@@ -48,7 +49,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     follower = Follower(open_calls(log), Snapshots(maps), spec_model)
     sizes = []
     for number, _ in enumerate(follower.steps()):
-        if number % 10_000 == 0:
+        if number % EVERY == 0:
             sizes.append(sys.getallocatedblocks())
     assert follower.processes == LINES // 30 + 1
     assert follower.answers.right["mmap"] == LINES // 15
