@@ -5,8 +5,8 @@ from __future__ import annotations
 from stressd_kernels.arena import leaf_take, ref_make
 from stressd_kernels.door import load_acquire, store_release
 from stressd_kernels.epoch import epoch_pin, epoch_unpin
-from stressd_kernels.layout import LINE_WORDS, U0
-from stressd_kernels.limbo import limbo_advance, limbo_free, limbo_retire
+from stressd_kernels.layout import EPOCH_GLOBAL, LINE_WORDS, U0
+from stressd_kernels.limbo import EPOCH_ADVANCES, limbo_advance, limbo_free, limbo_retire
 from stressd_kernels.maple.node import SLOT_FIRST
 from stressd_kernels.model.machine import at
 from stressd_kernels.refs import LEAF_BIT, NODE_MASK
@@ -30,6 +30,7 @@ class Epoch(Scenario):
         words[node + SLOT_FIRST] = words_of(GOOD)
         self.ref = ref_make(words, node, LEAF_BIT)
         words[LINK] = self.ref
+        self.epoch = int(words[EPOCH_GLOBAL])
 
     def actors(self) -> Actors:
         """Return a reader that pins twice, a writer that unlinks and frees, one who advances."""
@@ -57,3 +58,8 @@ class Epoch(Scenario):
             limbo_advance(words, other)
 
         return {"R": (read, reader), "W": (unlink, writer), "C": (advance, other)}
+
+    def finish(self) -> None:
+        """The epoch has moved as often as those say who moved it: of two at once, one has."""
+        moved = sum(int(self.words[slot + EPOCH_ADVANCES]) for slot in self.slots)
+        assert int(self.words[EPOCH_GLOBAL]) - self.epoch == moved, "an advance that was none"
