@@ -17,6 +17,7 @@ from tests.model.mutants.stamp_before_fence import STAMP_BEFORE_FENCE
 from tests.model.mutants.stamp_of_the_pin import STAMP_OF_THE_PIN
 from tests.model.mutants.version_counts_once import VERSION_COUNTS_ONCE
 from tests.model.mutants.wait_while_pinned import WAIT_WHILE_PINNED
+from tests.model.mutants.walls_unchecked import BEFORE_UNCHECKED, BEYOND_UNCHECKED
 
 MUTANTS: tuple[Mutant, ...] = (
     FREE_WITHOUT_GRACE,
@@ -30,6 +31,8 @@ MUTANTS: tuple[Mutant, ...] = (
     BORDER_RAISED_OVER_A_LIVE_LEAF,
     VERSION_COUNTS_ONCE,
     NEXT_UNCHECKED,
+    BEYOND_UNCHECKED,
+    BEFORE_UNCHECKED,
     RANGE_IN_PLACE,
     LOCK_THAT_DOES_NOTHING,
     LOCKS_IN_ANY_ORDER,

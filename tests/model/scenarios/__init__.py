@@ -18,6 +18,7 @@ from tests.model.scenarios.raised import Raised
 from tests.model.scenarios.ring import Ring
 from tests.model.scenarios.scan import Scan
 from tests.model.scenarios.spaces import Spaces
+from tests.model.scenarios.walled import Walled, WalledBelow
 from tests.model.scenarios.writers import Writers
 
 SCENARIOS: tuple[type[Scenario], ...] = (
@@ -26,6 +27,8 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Broken,
     Load,
     Find,
+    Walled,
+    WalledBelow,
     Border,
     Raised,
     Batch,
