@@ -3,10 +3,12 @@
 The answer is exact: the lowest start with low <= start, start + size - 1 <= high, and
 start = offset modulo (mask + 1), such that no key of the range is mapped.
 
-A descent follows the window's edge and, at each inner node, goes to the first slot whose gap
-word says that something large enough lies below it. A gap may be cut by the window or spoilt
-by the alignment, so a leaf can disappoint: the search then starts again after it. It never
-looks at a leaf twice.
+Most answers lie near the window's edge. So a search first descends to that edge as a look-up does,
+and looks at the gaps of one node only, the parent of the leaf (`near_up`, `near_down`). What that
+does not settle begins again at the root (`far_up`, `far_down`): a descent follows the window's edge
+and, at each inner node, goes to the first slot whose gap word says that something large enough lies
+below it. A gap may be cut by the window or spoilt by the alignment, so a leaf can disappoint: the
+search then starts again after it. It never looks at a leaf twice.
 
 Gap words change under readers, so one search may mix two states. The version tells (instant.py):
 if it was even before and unchanged after, everything was read from exactly one state, whose
@@ -15,7 +17,8 @@ same search needs no version.
 
     S1, S2  as in search.py
 
-Progress: a search visits each leaf at most once; with writers it ends after TRIES searches.
+Progress: a search visits each leaf at most once, those of one parent twice; with writers it ends
+after TRIES searches.
 
 Source: the window rules of mas_empty_area and mas_empty_area_rev, Linux lib/maple_tree.c;
 alignment is part of the search here, not a correction of its answer.
@@ -30,6 +33,7 @@ from stressd_kernels.door import (
     kernel_inline,
     leading_zeros,
     load_acquire,
+    load_ref,
     lowest_bit,
     prefetch,
 )
@@ -50,7 +54,9 @@ from stressd_kernels.layout import (
     UMAX,
 )
 from stressd_kernels.maple.node import GAP_FIRST, SLOT_FIRST, slot_high, slot_low
-from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK
+from stressd_kernels.maple.scan import node_prefetch
+from stressd_kernels.maple.search import NO_PARENT, leaf_below
+from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, leaf_at
 from stressd_kernels.status import Status
 
 OK = np.uint64(Status.OK)
@@ -122,9 +128,46 @@ def fit_down(words, slot, first, last):
 @kernel
 def gap_up(words, tree, slot):
     """Find the lowest fit; OK with RESULT_FIRST and RESULT_LAST, NOT_FOUND or CORRUPT."""
-    root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+    root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if root == NO_REF:
         return OK if fit_up(words, slot, U0, UMAX) else NOT_FOUND
+    status = near_up(words, root, slot)
+    return far_up(words, root, slot) if status == RETRY else status
+
+
+@kernel_inline
+def near_up(words, root, slot):
+    """Try the leaf of the window's low edge and those after it below the same parent.
+
+    root    as load_ref gave it
+    return  OK, NOT_FOUND or CORRUPT as gap_up; RETRY: that cannot be told from here
+    """
+    key = words[slot + ASK_LOW]
+    edge, parent, begin = leaf_below(words, root, key)
+    if edge == NO_REF or parent == NO_PARENT:
+        return RETRY
+    node_prefetch(words, edge)
+    fits = lanes_at_least(words, parent + GAP_FIRST, words[slot + ASK_SIZE])
+    fits = (fits >> np.uint64(begin)) << np.uint64(begin)
+    while fits != U0:
+        place = lowest_bit(fits)
+        high = slot_high(words, parent, place, UMAX)
+        ref = load_ref(words, parent + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+        if high == UMAX or ref == NO_REF:  # where the leaf ends stands higher; another state
+            return RETRY
+        # Where the first leaf of all begins stands higher too, but never above the edge.
+        low = slot_low(words, parent, place, key)
+        if leaf_up(words, slot, leaf_at(ref), low, high, key):
+            return CORRUPT if CHECKING and is_freed(words, ref) else OK
+        if high >= words[slot + ASK_HIGH]:
+            return NOT_FOUND
+        fits &= fits - U1
+    return RETRY
+
+
+@kernel
+def far_up(words, root, slot):
+    """Find the lowest fit wherever it is; as gap_up."""
     key = words[slot + ASK_LOW]
     ref = root
     low = U0
@@ -180,9 +223,46 @@ def leaf_up(words, slot, leaf, low, high, key):
 @kernel
 def gap_down(words, tree, slot):
     """Find the highest fit; OK with RESULT_FIRST and RESULT_LAST, NOT_FOUND or CORRUPT."""
-    root = load_acquire(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+    root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if root == NO_REF:
         return OK if fit_down(words, slot, U0, UMAX) else NOT_FOUND
+    status = near_down(words, root, slot)
+    return far_down(words, root, slot) if status == RETRY else status
+
+
+@kernel_inline
+def near_down(words, root, slot):
+    """Try the leaf of the window's high edge and those before it below the same parent.
+
+    root    as load_ref gave it
+    return  OK, NOT_FOUND or CORRUPT as gap_down; RETRY: that cannot be told from here
+    """
+    key = words[slot + ASK_HIGH]
+    edge, parent, end = leaf_below(words, root, key)
+    if edge == NO_REF or parent == NO_PARENT:
+        return RETRY
+    node_prefetch(words, edge)
+    fits = lanes_at_least(words, parent + GAP_FIRST, words[slot + ASK_SIZE])
+    fits &= (U1 << np.uint64(end + 1)) - U1
+    while fits != U0:
+        place = 63 - leading_zeros(fits)
+        high = slot_high(words, parent, place, UMAX)
+        ref = load_ref(words, parent + SLOT_FIRST + place, "S2")  # pairs with P1 (publish)
+        if place == 0 or ref == NO_REF:  # where the leaf begins stands higher; another state
+            return RETRY
+        low = slot_low(words, parent, place, U0)
+        # Where the last leaf of all ends stands higher too, but the edge lies inside of that one.
+        if leaf_down(words, slot, leaf_at(ref), low, high, min(key, high)):
+            return CORRUPT if CHECKING and is_freed(words, ref) else OK
+        if low <= words[slot + ASK_LOW]:
+            return NOT_FOUND
+        fits ^= U1 << np.uint64(place)
+    return RETRY
+
+
+@kernel
+def far_down(words, root, slot):
+    """Find the highest fit wherever it is; as gap_down."""
     key = words[slot + ASK_HIGH]
     ref = root
     low = U0
