@@ -32,7 +32,7 @@ def without(labels: str, scenario: type[Scenario], memory: str, script: str, fin
 
 LEFT_EARLIER = "R>USE W>FREE R! C! W!"  # the reader leaves, another advances, the writer frees
 PUBLISHED = "R>V1 W>DONE R1 R- R!"  # the new version is read, and the oldest words it allows
-CHANGING = "R>S1 W>DONE R>V2 R- R!"  # the old version, new gap words, the oldest version allowed
+CHANGING = "R>S2 R1 W>DONE R>V2 R- R!"  # an old leaf, new gap words, the oldest version allowed
 TAKEN = "R>T3 R1 A>W2 A1 A>W2 A1 R! A! B!"  # the writer comes round to records that were read
 
 WEAKENED: tuple[Mutant, ...] = (
