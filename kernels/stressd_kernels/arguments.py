@@ -103,7 +103,11 @@ def rows_of(entries: Iterable[Entry] | npt.NDArray[np.integer]) -> npt.NDArray[n
             raise ValueError("entries must be rows of first, last and value, none below 0")
         rows = np.array(entries, np.uint64, order="C").reshape(-1, 3)  # checked, then nobody else's
     else:
-        rows = np.array([row_of(entry) for entry in entries], np.uint64).reshape(-1, 3)
+        try:
+            listed = iter(entries)
+        except TypeError:
+            raise TypeError(f"entries must be a sequence of entries (got {entries!r})") from None
+        rows = np.array([row_of(entry) for entry in listed], np.uint64).reshape(-1, 3)
     first, last, value = rows[:, 0], rows[:, 1], rows[:, 2]
     bad = (first > last) | (value == 0) | (value > VALUE_MAX)
     bad[1:] |= first[1:] <= last[:-1]

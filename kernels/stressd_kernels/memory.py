@@ -24,6 +24,7 @@ from stressd_kernels.arena import (
     NODES_TAKEN,
     caches_empty,
 )
+from stressd_kernels.arguments import integer
 from stressd_kernels.checks import NAMES as CHECK_NAMES
 from stressd_kernels.door import CHECKING, MODEL, borrowed, driver
 from stressd_kernels.epoch import FIRST_EPOCH, epoch_lag
@@ -119,12 +120,14 @@ class Arena:
               all builds but the fast one
     backlog   most limbo entries of one slot before its writes answer BACKLOG
 
-    Raises ValueError for a capacity out of range and MemoryError if it cannot be reserved.
+    Raises ValueError for a capacity out of range, TypeError for one that is no integer, and
+    MemoryError if it cannot be reserved.
     """
 
     def __init__(
         self, capacity: int = 8 << 30, *, poison: bool = CHECKING, backlog: int = LIMBO_MAX
     ) -> None:
+        capacity, backlog = integer("capacity", capacity), integer("backlog", backlog)
         if not CAPACITY_MIN <= capacity <= CAPACITY_MAX:
             raise ValueError(
                 f"capacity must be {CAPACITY_MIN} .. {CAPACITY_MAX} bytes (got {capacity})"

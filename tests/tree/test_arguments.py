@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stressd_kernels import MapleTree
+from stressd_kernels import Arena, MapleTree
 from tests.tree.keys import MAX, VALUE_MAX
 
 ENTRIES = [(10, 19, 1), (30, 39, 2)]
@@ -202,6 +202,22 @@ def test_build_refuses_what_are_no_entries(entries: Any, error: type[Exception])
     with pytest.raises(error):
         tree.build(entries)
     assert len(tree) == 0
+
+
+def test_what_is_no_sequence_of_entries_is_named() -> None:
+    """The message says which argument it was."""
+    with pytest.raises(TypeError, match="entries"):
+        MapleTree().build(7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("argument", ["capacity", "backlog"])
+@pytest.mark.parametrize(
+    ("number", "error"), [("x", TypeError), (8e6, TypeError), (True, TypeError), (-1, ValueError)]
+)
+def test_an_arena_names_what_is_wrong(argument: str, number: Any, error: type[Exception]) -> None:
+    """Its sizes are integers, and within bounds."""
+    with pytest.raises(error, match=argument):
+        Arena(**{argument: number})
 
 
 @pytest.mark.parametrize(
