@@ -3,6 +3,7 @@
 from tests.model.mutant import Mutant
 from tests.model.mutants.advance_past_a_reader import ADVANCE_PAST_A_READER
 from tests.model.mutants.border_raised_over_a_live_leaf import BORDER_RAISED_OVER_A_LIVE_LEAF
+from tests.model.mutants.entry_that_swallows import NEXT_SWALLOWED, PREV_SWALLOWED
 from tests.model.mutants.free_without_grace import FREE_WITHOUT_GRACE
 from tests.model.mutants.labels import WEAKENED
 from tests.model.mutants.lock_that_does_nothing import LOCK_THAT_DOES_NOTHING
@@ -33,6 +34,8 @@ MUTANTS: tuple[Mutant, ...] = (
     NEXT_UNCHECKED,
     BEYOND_UNCHECKED,
     BEFORE_UNCHECKED,
+    NEXT_SWALLOWED,
+    PREV_SWALLOWED,
     RANGE_IN_PLACE,
     LOCK_THAT_DOES_NOTHING,
     LOCKS_IN_ANY_ORDER,

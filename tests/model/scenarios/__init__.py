@@ -14,6 +14,7 @@ from tests.model.scenarios.findings import Findings
 from tests.model.scenarios.gaps import Gaps
 from tests.model.scenarios.load import Load
 from tests.model.scenarios.lock import Lock
+from tests.model.scenarios.overrun import Overrun, OverrunBelow
 from tests.model.scenarios.raised import Raised
 from tests.model.scenarios.ring import Ring
 from tests.model.scenarios.scan import Scan
@@ -29,6 +30,8 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Find,
     Walled,
     WalledBelow,
+    Overrun,
+    OverrunBelow,
     Border,
     Raised,
     Batch,
