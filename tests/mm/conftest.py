@@ -10,6 +10,7 @@ RULES = {
     "test_change",
     "test_gaps",
     "test_grow",
+    "test_huge",
     "test_merge",
     "test_modify",
     "test_place",

@@ -65,8 +65,8 @@ def build(folder: Path) -> Path:
 class Live:
     """One process, and the model of its address space, kept alike."""
 
-    def __init__(self, program: Path, folder: Path, *, topdown: bool = True) -> None:
-        self.files = opened(folder)
+    def __init__(self, program: Path, files: dict[int, File], *, topdown: bool = True) -> None:
+        self.files = files
         self._topdown = topdown
         self._process = subprocess.Popen(
             [*([] if topdown else ["setarch", "-L"]), str(program)],
@@ -285,6 +285,19 @@ def huge_pages() -> str:
     setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     chosen = re.search(r"\[(\w+)\]", setting.read_text()) if setting.exists() else None
     return chosen[1] if chosen else "never"
+
+
+def huge_file() -> dict[int, File]:
+    """Open a file of huge pages, or skip the test. No huge page need exist: none is touched."""
+    text = Path("/proc/meminfo").read_text()
+    if not re.search(r"^Hugepagesize: +2048 kB", text, re.MULTILINE):
+        pytest.skip("huge pages here are not of 2 MiB")
+    try:
+        memfd = os.memfd_create("huge", os.MFD_CLOEXEC | os.MFD_HUGETLB)
+    except OSError as failure:
+        pytest.skip(f"no file of huge pages: {failure.strerror}")
+    os.truncate(memfd, DATA_BYTES)
+    return {memfd: File("huge", hugetlb=True)}
 
 
 def opened(folder: Path) -> dict[int, File]:

@@ -13,10 +13,11 @@ import pytest
 
 from tests.mm.build import FIXED, PRIVATE_ANON, RW, R, at
 from tests.mm.caller import Caller
-from tests.mm.live import Live, build
+from tests.mm.huge import HugeCaller
+from tests.mm.live import Live, build, huge_file, opened
 from tests.mm.spec.change import Map
 from tests.mm.spec.remap import DONTUNMAP, MAYMOVE
-from tests.mm.spec.words import PAGE, PMD, STACK_GUARD_GAP, Vm
+from tests.mm.spec.words import INFINITY, PAGE, PMD, STACK_GUARD_GAP, Vm
 
 STEPS = 120
 GUARD = STACK_GUARD_GAP // PAGE
@@ -33,7 +34,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def live(program: Path, tmp_path: Path) -> Iterator[Live]:
     """A process and its model."""
-    both = Live(program, tmp_path)
+    both = Live(program, opened(tmp_path))
     yield both
     both.close()
 
@@ -51,11 +52,32 @@ def test_random_calls_agree_in_a_bottomup_layout(program: Path, tmp_path: Path, 
     """The old layout: everything goes to the lowest place."""
     if shutil.which("setarch") is None:
         pytest.skip("no setarch here")
-    live = Live(program, tmp_path, topdown=False)
+    live = Live(program, opened(tmp_path), topdown=False)
     caller = Caller(live, seed)
     for _ in range(STEPS):
         caller.call()
     live.close()
+
+
+@pytest.mark.parametrize("topdown", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_calls_on_huge_pages_agree(program: Path, seed: int, topdown: bool) -> None:
+    """What is rounded up to huge pages and what is refused off them, after each call."""
+    if not topdown and shutil.which("setarch") is None:
+        pytest.skip("no setarch here")
+    live = Live(program, huge_file(), topdown=topdown)
+    caller = HugeCaller(live, seed)
+    for _ in range(STEPS):
+        caller.call()
+    live.close()
+
+
+def test_huge_pages_are_for_files_of_huge_pages(live: Live) -> None:
+    """MAP_HUGETLB with any other file is refused, before its length or its place is looked at."""
+    for number in live.files:
+        for flags in (Map.PRIVATE | Map.HUGETLB, Map.SHARED | Map.HUGETLB | Map.FIXED):
+            assert live.mmap(at(0), PMD, R, flags, number) == "EINVAL"
+            assert live.mmap(at(0) + 1, INFINITY, R, flags, number) == "EINVAL"
 
 
 def free_top(live: Live) -> int:

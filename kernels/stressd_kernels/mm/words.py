@@ -133,6 +133,12 @@ def page_up(length):
 
 
 @kernel_inline
+def huge_up(length):
+    """Round up to a huge page, in 64 bits: the last, partial huge page of all rounds up to 0."""
+    return (length + PMD_MASK) & ~PMD_MASK
+
+
+@kernel_inline
 def identity(words, mm):
     """Return a new identity, never given out before in this arena; the lock is held."""
     number = words[mm + MM_NUMBERS] + U1

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from stressd_kernels import Arena
 from tests.mm.build import FIXED, at
 from tests.mm.caller import WHOLE, Caller
+from tests.mm.huge import HugeCaller
 from tests.mm.kernels.pair import Pair
 from tests.mm.spec.change import Map
 from tests.mm.spec.gaps import Search
@@ -151,7 +152,8 @@ class Drawing(Caller):
                 lambda: self.pair.mprotect(start, PMD, self.prot()),
             ))()  # fmt: skip
             return
-        self.placed(self.pair.mmap(0, self.dice.choice((1, 3)) * PMD, 3, 0x40022))
+        length = self.dice.choice((1, 3)) * PMD - self.dice.choice((0, 0, 1, PAGE))
+        self.placed(self.pair.mmap(0, length, 3, 0x40022))
 
     def near_stack(self) -> None:
         """Map something not far below a stack."""
@@ -172,3 +174,12 @@ class Drawing(Caller):
     def far(self) -> None:
         """Map a whole number of huge pages somewhere."""
         self.placed(self.pair.mmap(0, self.dice.choice(WHOLE) * PAGE, 3, int(Map.PRIVATE) | 0x20))
+
+
+class HugeDrawing(HugeCaller):
+    """Makes random calls around huge pages, on a pair."""
+
+    def __init__(self, seed: int, stage: str, arena: Arena) -> None:
+        self.pair = Pair(begin(random.Random(seed)), stage, arena)
+        self.pair.files = {number: file for number, file in FILES.items() if file.hugetlb}
+        super().__init__(self.pair, seed, touches=True)

@@ -82,7 +82,7 @@ def test_huge_pages_are_searched_for_with_a_mask_or_with_more_room(mm: AddressSp
     with searched(mm) as seen:
         mm.mmap(0, PMD, RW, PRIVATE_ANON | HUGETLB)
         mm.mmap(0, PMD, RW, PRIVATE_ANON)
-    asked = (1, PMD, PAGE, TOP, PMD - 1, 0, TOP - PMD, 0)
+    asked = (1, PMD, PAGE, TOP, PMD - PAGE, 0, TOP - PMD, 0)
     assert seen == [asked, (1, 2 * PMD, PAGE, TOP, 0, 0, TOP - 3 * PMD, 0)]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from stressd_kernels import Arena
 from stressd_kernels.spaces import STAGES
-from tests.mm.kernels.drawing import Drawing
+from tests.mm.kernels.drawing import Drawing, HugeDrawing
 
 CALLS = int(os.environ.get("STRESSD_CALLS", "1500"))
 SEED = int(os.environ.get("STRESSD_SEED", "0"))
@@ -40,3 +40,15 @@ def test_random_calls_agree_with_the_rules(stage: str, arena: Arena) -> None:
     assert arena.drain()
     nodes = arena.accounting()
     assert nodes.live + nodes.limbo + nodes.cached + nodes.free == nodes.carved
+
+
+@pytest.mark.parametrize("stage", ["all", "no-cache"])
+@pytest.mark.parametrize("seed", range(4))
+def test_random_calls_on_huge_pages_agree_with_the_rules(
+    stage: str, seed: int, arena: Arena
+) -> None:
+    """What is rounded up to huge pages, and what is refused off them."""
+    drawing = HugeDrawing(seed, stage, arena)
+    for _ in range(300):
+        drawing.call()
+    drawing.pair.real.validate()

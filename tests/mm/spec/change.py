@@ -11,6 +11,7 @@ from tests.mm.spec.place import Request, place
 from tests.mm.spec.space import AddressSpace, File, Vma
 from tests.mm.spec.words import (
     ACCESS,
+    INFINITY,
     LOCKED_MASK,
     MAY_ACCESS,
     PAGE,
@@ -68,6 +69,10 @@ def mmap(
 ) -> int:
     """Map `length` bytes and return where.
 
+    Huge pages are mapped whole: the length of a mapping of a hugetlbfs file, as that of anonymous
+    huge memory, is rounded up to 2 MiB before anything else, and what rounds up to 2^64 is empty.
+    HUGETLB with any other file is EINVAL.
+
     In this order: empty EINVAL; NOREPLACE means FIXED; a hint is rounded down to a page and up
     to the lowest address allowed; a length that rounds up to 0 ENOMEM; an offset that wraps
     EOVERFLOW; more VMAs than the limit ENOMEM (so one more than the limit can exist); the
@@ -78,7 +83,11 @@ def mmap(
     if offset % PAGE:
         raise Failed("EINVAL")
     if flags & Map.ANONYMOUS and flags & Map.HUGETLB:
-        length, file = -(-length // PMD) * PMD, File("anon_hugepage", hugetlb=True)
+        file = File("anon_hugepage", hugetlb=True)
+    if file is not None and file.hugetlb:
+        length = -(-length // PMD) * PMD % (INFINITY + 1)
+    elif flags & Map.HUGETLB:
+        raise Failed("EINVAL")
     if length == 0:
         raise Failed("EINVAL")
     fixed = bool(flags & (Map.FIXED | Map.FIXED_NOREPLACE))
@@ -174,7 +183,8 @@ def map_region(mm: AddressSpace, part: Part) -> Vma:
 
     ENOMEM if RLIMIT_AS or RLIMIT_DATA forbid it, or if it is more than there is at all. Private
     writable memory that is not NORESERVE is accounted for: ACCOUNT. What is special or huge
-    cannot be locked.
+    cannot be locked. Of a file of huge pages the offset must be one of them, EINVAL: that is
+    seen when what was in the way is gone.
     """
     replaced = [v for v in mm.vmas if v.start < part.end and part.start < v.end]
     sizes = [min(v.end, part.end) - max(v.start, part.start) for v in replaced]
@@ -187,6 +197,8 @@ def map_region(mm: AddressSpace, part: Part) -> Vma:
     if not mm.enough_memory(part.flags, length - given_back):
         raise Failed("ENOMEM")
     munmap(mm, part.start, length)
+    if part.file is not None and part.file.hugetlb and part.pgoff * PAGE % PMD:
+        raise Failed("EINVAL")
     merged = merge_new(mm, part)
     if merged is not None:
         return merged

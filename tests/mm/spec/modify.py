@@ -18,6 +18,7 @@ from tests.mm.spec.words import (
     INFINITY,
     LOCKED_MASK,
     PAGE,
+    PMD,
     SPECIAL,
     Failed,
     Vm,
@@ -152,6 +153,7 @@ def advised(vma: Vma, advice: int) -> Vm:
     return vma.flags & ~cleared | added
 
 
+DROPS = (4, 24)  # DONTNEED, DONTNEED_LOCKED
 READING = Vm.SEQ_READ | Vm.RAND_READ
 ADVICE = {  # advice: flags cleared, flags set
     0: (READING, Vm.NONE),  # NORMAL
@@ -171,7 +173,8 @@ ADVICE = {  # advice: flags cleared, flags set
 def madvise(mm: AddressSpace, address: int, length: int, advice: int) -> None:
     """Give advice on a range: some of it are flags of the VMA.
 
-    EINVAL off a page, for unknown advice, or if the range wraps. EPERM at memory that is sealed
+    EINVAL off a page, for unknown advice, or if the range wraps; and where pages are to be dropped
+    from inside a huge one on. EPERM at memory that is sealed
     against what would discard its pages. Holes are skipped, and told with ENOMEM at the end.
     """
     if advice not in ADVICE and advice not in WITHOUT_LAYOUT:
@@ -191,6 +194,8 @@ def madvise(mm: AddressSpace, address: int, length: int, advice: int) -> None:
         if advice in DISCARDS and _keeps_pages(vma):
             raise Failed("EPERM")
         flags = advised(vma, advice)
+        if vma.flags & Vm.HUGETLB and advice in DROPS and start % PMD:
+            raise Failed("EINVAL")
         return stop if flags == vma.flags else modify(mm, vma, start, stop, flags=flags).end
 
     _over_holes(mm, address, end, change)
@@ -270,7 +275,8 @@ def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False
 
     EPERM if RLIMIT_MEMLOCK is 0, ENOMEM if it is more than that, where what is locked already
     counts once; stops at the first hole with ENOMEM. Memory that cannot be accessed is locked,
-    but ENOMEM is returned all the same.
+    but ENOMEM is returned all the same. With `on_fault` nothing is touched but what is passed
+    over, huge pages for one.
     """
     if not mm.limits.locked:
         raise Failed("EPERM")
@@ -283,8 +289,9 @@ def mlock(mm: AddressSpace, address: int, length: int, *, on_fault: bool = False
         raise Failed("ENOMEM")
     flags = LOCKED_MASK if on_fault else Vm.LOCKED
     _set_locked(mm, start, size, flags)
-    for vma in mm.vmas if not on_fault else ():
-        if vma.start < start + size and start < vma.end and not vma.flags & (Vm.IO | Vm.PFNMAP):
+    for vma in mm.vmas:
+        untouched = vma.flags & (Vm.IO | Vm.PFNMAP | Vm.LOCKONFAULT)
+        if vma.start < start + size and start < vma.end and not untouched:
             if not vma.accessible:
                 raise Failed("ENOMEM")
             populate(mm, vma.start, vma.end)

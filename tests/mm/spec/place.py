@@ -86,10 +86,13 @@ def _huge_aligned(mm: AddressSpace, want: Request, offset: int) -> int:
 
 
 def _hugetlb(mm: AddressSpace, want: Request) -> int:
-    """Return a place for huge pages: aligned to 2 MiB, by the mask of the search."""
+    """Return a place for huge pages: aligned to 2 MiB, by the mask of the search.
+
+    The mask says nothing of what is inside a page, so 4 MiB less a page hold 2 MiB aligned.
+    """
     if want.length % PMD or (want.fixed and want.address % PMD):
         raise Failed("EINVAL")
-    return _searched(mm, want, want.length, mask=PMD - 1)
+    return _searched(mm, want, want.length, mask=PMD - PAGE)
 
 
 def _searched(mm: AddressSpace, want: Request, length: int, mask: int = 0) -> int:

@@ -112,10 +112,15 @@ def _checked(mm: AddressSpace, call: Remap) -> Vma:
 
 
 def _round_to_huge(call: Remap) -> None:
-    """Round lengths of huge pages up; EINVAL if an address is not aligned."""
+    """Round lengths of huge pages up; EINVAL if an address is not aligned, or if they grow.
+
+    The new address is looked at even where it means nothing.
+    """
     call.length = -(-call.length // PMD) * PMD
     call.new_length = -(-call.new_length // PMD) * PMD
-    if call.address % PMD or (call.flags & FIXED and call.new_address % PMD):
+    if call.address % PMD or call.new_address % PMD:
+        raise Failed("EINVAL")
+    if call.new_length > call.length:
         raise Failed("EINVAL")
 
 

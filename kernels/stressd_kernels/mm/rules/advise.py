@@ -27,6 +27,7 @@ from stressd_kernels.mm.words import (
     EPERM,
     FILE_SPECIAL,
     PAGE_MASK,
+    PMD_MASK,
     VM_DONTCOPY,
     VM_DONTDUMP,
     VM_DROPPABLE,
@@ -49,6 +50,7 @@ from stressd_kernels.mm.words import (
 )
 from stressd_kernels.records import NO_RECORD, VMA_FILE, VMA_FLAGS, VMA_START
 
+DONTNEED = np.uint64(4)
 FREE = np.uint64(8)
 DONTFORK = np.uint64(10)
 DOFORK = np.uint64(11)
@@ -56,6 +58,7 @@ DODUMP = np.uint64(17)
 WIPEONFORK = np.uint64(18)
 KEEPONFORK = np.uint64(19)
 POPULATE_WRITE = np.uint64(23)
+DONTNEED_LOCKED = np.uint64(24)
 READING = VM_SEQ_READ | VM_RAND_READ
 
 # advice, flags that it clears, flags that it sets
@@ -76,11 +79,11 @@ ADVICE = (
 OTHERS = tuple(np.uint64(n) for n in (3, 4, 8, 9, 20, 21, 22, 23, 24, 25, 100, 101, 102, 103))
 # advice about pages alone, and flags of VMAs that do not take it
 REFUSED_BY = (
-    (np.uint64(4), VM_LOCKED | VM_PFNMAP),  # DONTNEED
+    (DONTNEED, VM_LOCKED | VM_PFNMAP),
     (FREE, VM_LOCKED | VM_PFNMAP),
     (np.uint64(20), VM_LOCKED | VM_PFNMAP | VM_HUGETLB),  # COLD
     (np.uint64(21), VM_LOCKED | VM_PFNMAP | VM_HUGETLB),  # PAGEOUT
-    (np.uint64(24), VM_PFNMAP),  # DONTNEED_LOCKED
+    (DONTNEED_LOCKED, VM_PFNMAP),
 )
 # those that discard pages: DONTNEED, FREE, REMOVE, DONTNEED_LOCKED, GUARD_INSTALL
 DISCARDS = (*(np.uint64(n) for n in (4, 8, 9, 24, 102)), DONTFORK, WIPEONFORK)
@@ -157,6 +160,13 @@ def is_forbidden(words, vma, advice):
 
 
 @kernel
+def cuts_huge(words, vma, start, advice):
+    """Say whether pages are to be dropped from inside a huge one on."""
+    huge = words[vma + VMA_FLAGS] & VM_HUGETLB != U0
+    return huge and start & PMD_MASK != U0 and advice in (DONTNEED, DONTNEED_LOCKED)
+
+
+@kernel
 def advise_range(words, mm, slot, start, end, advice):
     """Change the flags of every VMA in a range, as advice says."""
     hole = False
@@ -167,7 +177,7 @@ def advise_range(words, mm, slot, start, end, advice):
             return ENOMEM
         if discards(advice) and keeps_pages(words, vma):
             return EPERM
-        if is_forbidden(words, vma, advice):
+        if is_forbidden(words, vma, advice) or cuts_huge(words, vma, first, advice):
             return EINVAL
         hole = hole or first > start
         flags = words[vma + VMA_FLAGS] & ~cleared | added

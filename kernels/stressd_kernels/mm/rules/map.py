@@ -8,6 +8,8 @@ nothing may be locked EPERM; more locked memory than allowed EAGAIN; what the fi
 it, or if it is more than there is at all.
 
 Shared anonymous memory, and shared /dev/zero, is a file of its own; so are anonymous huge pages.
+Huge pages are mapped whole: the length is rounded up to 2 MiB before anything else, and what
+rounds up to 2^64 is empty; MAP_HUGETLB with any other file is EINVAL.
 What is to be populated or locked is touched at the end.
 
 Source: FEATURES.md 2, do_mmap order; tests/mm/spec/change.py.
@@ -89,6 +91,7 @@ from stressd_kernels.mm.words import (
     VM_SPECIAL,
     VM_WIPEONFORK,
     file_identity,
+    huge_up,
     identity,
     page_down,
     page_up,
@@ -117,6 +120,7 @@ HUGE_ANONYMOUS = MAP_ANONYMOUS | MAP_HUGETLB
 FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
 DROPPABLE = VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP  # of such a mapping
 POPULATES = MAP_POPULATE | MAP_NONBLOCK
+HUGE_PGOFF = PMD_MASK >> PAGE_SHIFT
 OPEN = FILE_READABLE | FILE_WRITABLE | FILE_HUGE_ALIGNED  # a file of the kernel's own
 
 
@@ -217,7 +221,8 @@ def part_allowed(words, mm, slot, part):
 def map_region(words, mm, slot, part):
     """Unmap what is in the way of a part, then join it with its neighbours or let it be a VMA.
 
-    OK, ENOMEM or EINVAL; the part is used up. What is special or huge cannot be locked.
+    OK, ENOMEM or EINVAL; the part is used up. What is special or huge cannot be locked. A file of
+    huge pages is mapped from a huge page on: that it is not is seen when the range is unmapped.
     """
     status = part_allowed(words, mm, slot, part)
     if status != OK:
@@ -227,6 +232,9 @@ def map_region(words, mm, slot, part):
     first = find_within(words, mm, slot, words[part + VMA_START], end)
     if first != NO_RECORD:
         track_detach(words, mm, slot, first, words[first + VMA_START], end)
+    if words[part + VMA_FILE] & FILE_HUGETLB != U0 and words[part + VMA_PGOFF] & HUGE_PGOFF != U0:
+        vma_give(words, slot, part)
+        return EINVAL
     words[slot + MM_PART] = np.uint64(part)
     mm_call(words, MERGE_NEW, mm, slot, U0, U0, U0, U0, U0)
     if words[slot + MM_FOUND] == U0:
@@ -302,6 +310,20 @@ def mmap_at(words, mm, slot, start, request, how):
     return map_region(words, mm, slot, part)
 
 
+@kernel
+def length_mapped(length, flags, file):
+    """Return (OK or an error, bytes of the pages that `length` bytes of a file take)."""
+    if length == U0:
+        return EINVAL, U0
+    if file & FILE_HUGETLB != U0:
+        whole = huge_up(length)
+        return (EINVAL if whole == U0 else OK), whole
+    if flags & MAP_HUGETLB != U0:
+        return EINVAL, U0
+    whole = page_up(length)
+    return (ENOMEM if whole == U0 else OK), whole
+
+
 @entry
 def mmap_held(base, mm, slot, a, b, c, d, e):
     """MMAP_HELD: map b bytes at address a with prot c, MAP_* flags d and file e, and say where.
@@ -310,14 +332,11 @@ def mmap_held(base, mm, slot, a, b, c, d, e):
     """
     words = words_at(base)
     pgoff, segment = words[slot + MM_OFFSET], words[slot + MM_PART]
-    length = page_up(b)
     if d & HUGE_ANONYMOUS == HUGE_ANONYMOUS:
-        length = (b + PMD_MASK) & ~PMD_MASK
         e = file_identity(words, mm, OPEN | FILE_HUGETLB)
-    if b == U0:
-        return EINVAL
-    if length == U0:
-        return ENOMEM
+    status, length = length_mapped(b, d, e)
+    if status != OK:
+        return status
     if pgoff + (length >> PAGE_SHIFT) < pgoff:
         return EOVERFLOW
     status, start = mmap_place(words, mm, slot, (a, length, d, e, pgoff << PAGE_SHIFT))

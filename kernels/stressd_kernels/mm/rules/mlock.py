@@ -36,6 +36,7 @@ from stressd_kernels.mm.words import (
     VM_IO,
     VM_LOCKED,
     VM_LOCKED_MASK,
+    VM_LOCKONFAULT,
     VM_NONE,
     VM_PFNMAP,
     VM_SPECIAL,
@@ -97,11 +98,14 @@ def exceeds_limit(words, mm, slot, start, size):
 
 @kernel
 def touch_locked(words, mm, slot, start, end):
-    """Touch every VMA of a range; ENOMEM at one that cannot be accessed."""
+    """Touch every VMA of a range but those locked on a fault; ENOMEM if it cannot be accessed.
+
+    What cannot be locked at all, as huge pages, is touched even if the others wait for a fault.
+    """
     vma = find_within(words, mm, slot, start, end)
     while vma != NO_RECORD and words[vma + VMA_START] < end:
         flags = words[vma + VMA_FLAGS]
-        if flags & (VM_IO | VM_PFNMAP) == U0:
+        if flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT) == U0:
             if flags & VM_ACCESS == U0:
                 return ENOMEM
             first, stop = words[vma + VMA_START], words[vma + VMA_END]
@@ -124,7 +128,7 @@ def mlock(base, mm, slot, a, b, c, d, e):
         return mm_end(words, mm, slot, ENOMEM)
     flags = VM_LOCKED if c == U0 else VM_LOCKED_MASK
     status = lock_range(words, mm, slot, start, start + size, flags)
-    if status == OK and c == U0:
+    if status == OK:
         status = touch_locked(words, mm, slot, start, start + size)
     return mm_end(words, mm, slot, status)
 

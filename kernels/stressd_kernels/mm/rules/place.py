@@ -50,6 +50,7 @@ from stressd_kernels.mm.words import (
     PMD,
     PMD_MASK,
     TASK_SIZE,
+    huge_up,
     page_up,
 )
 from stressd_kernels.rbtree import start_gap
@@ -57,6 +58,7 @@ from stressd_kernels.records import NO_RECORD
 
 SEARCH_HELD = int(Call.SEARCH_HELD)
 FIXED = MAP_FIXED | MAP_FIXED_NOREPLACE
+HUGE_ALIGN = PMD_MASK & ~PAGE_MASK  # what the kernel's search is asked with: page_up does the rest
 ABOVE_4G = np.uint64(4 << 30)
 
 
@@ -87,14 +89,14 @@ def search_layout(words, mm, slot, length, low, mask):
 def place_plain(words, mm, slot, request, length, mask):
     """Find a place for `length` bytes: hint, then a search. Not for what is fixed.
 
-    mask  0, or PMD_MASK: aligned to huge pages
+    mask  0, or HUGE_ALIGN: aligned to huge pages
     """
     hint, _, flags, _, _ = request
     if length > TASK_SIZE:
         return ENOMEM
     if flags & MAP_32BIT != U0:
         return CANNOT_KNOW
-    hint = page_up((hint + mask) & ~mask)
+    hint = (page_up(hint) + mask) & ~mask
     if hint != U0 and hint_is_free(words, mm, slot, hint, length):
         words[slot + ANSWER] = hint
         return OK
@@ -107,7 +109,7 @@ def holds_block(offset, length):
     """Say whether [offset, offset + length) holds an aligned block of 2 MiB, and 2 MiB more fit."""
     if offset > UMAX - PMD - length:
         return False
-    return offset + length >= ((offset + PMD_MASK) & ~PMD_MASK) + PMD
+    return offset + length >= huge_up(offset) + PMD
 
 
 @kernel
@@ -145,7 +147,7 @@ def place_hugetlb(words, mm, slot, request):
     if fixed:
         words[slot + ANSWER] = address
         return OK
-    return place_plain(words, mm, slot, request, length, PMD_MASK)
+    return place_plain(words, mm, slot, request, length, HUGE_ALIGN)
 
 
 @kernel

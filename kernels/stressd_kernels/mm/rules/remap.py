@@ -62,6 +62,7 @@ from stressd_kernels.mm.words import (
     VM_PFNMAP,
     VM_SEALED,
     VM_SHARED,
+    huge_up,
     page_up,
     pgoff_at,
 )
@@ -123,12 +124,14 @@ def request_allowed(words, mm, request):
 
 @kernel
 def rounded_to_huge(request):
-    """Return (OK or EINVAL, the request with its lengths rounded up to huge pages)."""
+    """Return (OK or EINVAL, the request with its lengths rounded up to huge pages).
+
+    Both addresses must be those of huge pages, even where the new one means nothing; none grows.
+    """
     address, length, new_length, flags, new = request
-    length = (length + PMD_MASK) & ~PMD_MASK
-    new_length = (new_length + PMD_MASK) & ~PMD_MASK
-    moved = flags & MREMAP_FIXED != U0 and new & PMD_MASK != U0
-    status = EINVAL if moved or address & PMD_MASK != U0 else OK
+    length, new_length = huge_up(length), huge_up(new_length)
+    refused = (address | new) & PMD_MASK != U0 or new_length > length
+    status = EINVAL if refused else OK
     return status, (address, length, new_length, flags, new)
 
 
