@@ -23,7 +23,7 @@ import pytest
 from tests.mm.caller import DATA_BYTES
 from tests.mm.spec.change import Map, mmap, munmap
 from tests.mm.spec.grow import brk, fault, populate
-from tests.mm.spec.modify import madvise, mlock, mprotect, mseal, munlock
+from tests.mm.spec.modify import madvise, mlock, mlockall, mprotect, mseal, munlock
 from tests.mm.spec.process import fork
 from tests.mm.spec.remap import mremap
 from tests.mm.spec.shm import remap_file_pages, shmat, shmdt
@@ -33,7 +33,8 @@ from tests.mm.spec.words import INFINITY, PAGE, Failed, Limits, Vm, page_up
 SOURCE = Path(__file__).with_name("executor.c")
 KERNEL = "6.18."  # the rules are those of this one
 MMAP, MPROTECT, MUNMAP, BRK, MREMAP, MADVISE = 9, 10, 11, 12, 25, 28
-MUNLOCK, MLOCK2, REMAP_FILE_PAGES, MSEAL = 150, 325, 216, 462
+MUNLOCK, MLOCKALL, MUNLOCKALL, MLOCK2 = 150, 151, 152, 325
+REMAP_FILE_PAGES, MSEAL = 216, 462
 SHMGET, SHMAT, SHMCTL, SHMDT = 29, 30, 31, 67
 HEADING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) \S{4} ([0-9a-f]+) \S+ \d+\s*(.*)")
 FLAGS = {
@@ -134,6 +135,11 @@ class Live:
     def munlock(self, address: int, length: int) -> int | str:
         """Unlock in both."""
         return self._both(lambda mm: munlock(mm, address, length), MUNLOCK, address, length)
+
+    def mlockall(self, flags: int) -> int | str:
+        """Lock everything in both; 0 is munlockall."""
+        number = MLOCKALL if flags else MUNLOCKALL
+        return self._both(lambda mm: mlockall(mm, flags), number, flags)
 
     def mremap(self, address: int, old: int, new: int, flags: int, to: int = 0) -> int | str:
         """Remap in both."""

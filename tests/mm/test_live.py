@@ -183,6 +183,18 @@ def test_sealed_memory(live: Live) -> None:
     assert live.munmap(at(2), PAGE) == "EPERM"
 
 
+@pytest.mark.parametrize("flags", [0, 1, 5])
+def test_locking_everything_writes_to_droppable_memory(live: Live, flags: int) -> None:
+    """Which cannot be locked, so ONFAULT is no reason to wait: two of them never merge then."""
+    droppable = int(Map.ANONYMOUS | Map.DROPPABLE | Map.FIXED)
+    live.mmap(at(0), 2 * PAGE, RW, droppable)
+    live.mmap(at(10), 2 * PAGE, RW, droppable)
+    live.mlockall(flags)
+    live.mlockall(0)
+    live.mremap(at(10), 2 * PAGE, 2 * PAGE, 3, at(2))
+    assert len([v for v in live.mm.vmas if at(0) <= v.start < at(4)]) == (2 if flags else 1)
+
+
 def test_droppable_memory(live: Live) -> None:
     """It merges with its like, and cannot be locked, dumped or inherited."""
     droppable = int(Map.ANONYMOUS | Map.DROPPABLE | Map.FIXED)

@@ -340,6 +340,17 @@ def test_mlock_passes_over_special_memory() -> None:
     fails("ENOMEM", lambda: mlock(mm, at(1), 3 * PAGE))
 
 
+@pytest.mark.parametrize("everything", [False, True])
+def test_locking_on_a_fault_writes_to_what_cannot_be_locked(everything: bool) -> None:
+    """Droppable memory is touched at once, memory that is locked on a fault is not."""
+    mm = space(vma(0, 2, WRITABLE | Vm.DROPPABLE), vma(2, 4))
+    if everything:
+        mlockall(mm, 5)
+    else:
+        mlock(mm, at(0), 4 * PAGE, on_fault=True)
+    assert [v.anon is not None for v in mm.vmas] == [True, False]
+
+
 def test_mlock_counts_once_what_is_locked_already() -> None:
     """So a range can be locked again at the limit."""
     mm = space(vma(0, 8))

@@ -332,7 +332,8 @@ def mlockall(mm: AddressSpace, flags: int) -> None:
 
     Without FUTURE nothing that comes is locked any more. Errors of single VMAs are passed over.
     EINVAL for unknown flags, and for ONFAULT alone; EPERM if RLIMIT_MEMLOCK is 0; CURRENT is
-    ENOMEM if all there is would be more than that.
+    ENOMEM if all there is would be more than that. What is mapped is touched, with ONFAULT what
+    was passed over alone: so droppable memory is written to.
     """
     if flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
         raise Failed("EINVAL")
@@ -351,5 +352,5 @@ def mlockall(mm: AddressSpace, flags: int) -> None:
             address = _lock(mm, vma, vma.start, vma.end, now)
         except Failed:
             address = vma.end
-    if flags & MCL_CURRENT and not flags & MCL_ONFAULT:
+    if flags & MCL_CURRENT:
         populate(mm, 0, INFINITY)

@@ -176,6 +176,6 @@ def mlockall(base, mm, slot, a, b, c, d, e):
     words[mm + MM_DEF_FLAGS] = kept | (wanted if future else VM_NONE)
     if current or not future:
         status = lock_all(words, mm, slot, wanted if current else VM_NONE)
-    if status == OK and current and a & MCL_ONFAULT == U0:
+    if status == OK and current:
         mm_call(words, POPULATE_HELD, mm, slot, U0, UMAX, U0, U0, U0)
     return mm_end(words, mm, slot, status)
