@@ -346,12 +346,12 @@ def widen(words, tree, slot, depth, leaf):
     while words[slot + COUNT] < np.uint64(FILL_MIN) and not is_whole(words, slot, depth):
         low = words[slot + LEFT + depth + PATH_LOW]
         high = words[slot + RIGHT + depth + PATH_HIGH]
-        if high == UMAX and words[slot + COUNT] > U0:
+        if high == UMAX:
             return
         words[tree + STAT_MERGE] += U1
         right_sibling = high < words[slot + RIGHT + depth - 1 + PATH_HIGH]
         left_sibling = low > words[slot + LEFT + depth - 1 + PATH_LOW]
-        if high != UMAX and (right_sibling or not left_sibling):
+        if right_sibling or not left_sibling:
             widen_right(words, tree, slot, depth, leaf)
         else:
             widen_left(words, tree, slot, depth, leaf)
