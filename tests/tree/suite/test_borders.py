@@ -13,10 +13,11 @@ GROUPS, VALUES, WIDTH, HOLE = 40, 15, 10, 100  # a hole and its values fill a le
 MIDDLE = GROUPS // 2
 
 
-def grouped(before: int) -> tuple[MapleTree, NaiveTree, int]:
+def grouped(before: int, merged: int = 3) -> tuple[MapleTree, NaiveTree, int]:
     """Return a tree whose leaves are full and begin with holes, its model, and the middle hole.
 
-    before  length of the hole of the leaf before; that leaf has room for two
+    before  length of the hole of the leaf before
+    merged  how many of its values are one, so that it has room
     """
     entries, at, hole = [], 0, 0
     for group in range(GROUPS):
@@ -28,7 +29,7 @@ def grouped(before: int) -> tuple[MapleTree, NaiveTree, int]:
     tree, model = MapleTree(arena=Arena(16 << 20)), NaiveTree()
     for side in (tree, model):
         side.build(entries)
-        side.store(hole - 3 * WIDTH, hole - 1, 7)
+        side.store(hole - merged * WIDTH, hole - 1, 7)
     assert [node.low for node in leaves(tree)][MIDDLE] == hole
     return tree, model, hole
 
@@ -59,9 +60,22 @@ def test_a_border_is_lowered(before: int, erased: int) -> None:
     agree(tree, model, hole)
 
 
+@pytest.mark.parametrize("begin", [0, 50])
+@pytest.mark.parametrize("merged", [1, 2, 3])
+def test_a_leaf_without_room_keeps_its_border(merged: int, begin: int) -> None:
+    """The value takes a slot of the leaf before, and the NULL below it another one."""
+    tree, model, hole = grouped(HOLE, merged)
+    made = taken(tree, lambda: tree.store(hole + begin, hole + 60, 9))
+    model.store(hole + begin, hole + 60, 9)
+    assert (made == 3) == (merged - 1 >= (1 if begin == 0 else 2))
+    agree(tree, model, hole)
+
+
 def agree(tree: MapleTree, model: NaiveTree, hole: int) -> None:
     """Demand that nothing differs, gaps least of all."""
     assert tree.check() is None
+    assert tree.arena.drain()
+    assert tree.arena.accounting().live == tree.nodes
     assert list(tree.items()) == list(model.items())
     window = (hole - 1000, hole + 400)
     for size in (1, 2, HOLE - 2, HOLE, HOLE + 20):
