@@ -7,7 +7,7 @@ import pytest
 from stressd_kernels import Arena, MapleTree
 from tests.naive import NaiveTree
 from tests.tree.nodes import leaves
-from tests.tree.suite.test_writers import taken
+from tests.tree.suite.test_writers import balanced, taken
 
 GROUPS, VALUES, WIDTH, HOLE = 40, 15, 10, 100  # a hole and its values fill a leaf
 MIDDLE = GROUPS // 2
@@ -75,7 +75,7 @@ def agree(tree: MapleTree, model: NaiveTree, hole: int) -> None:
     """Demand that nothing differs, gaps least of all."""
     assert tree.check() is None
     assert tree.arena.drain()
-    assert tree.arena.accounting().live == tree.nodes
+    assert balanced(tree.arena)
     assert list(tree.items()) == list(model.items())
     window = (hole - 1000, hole + 400)
     for size in (1, 2, HOLE - 2, HOLE, HOLE + 20):
