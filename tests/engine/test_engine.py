@@ -305,7 +305,7 @@ def test_what_waits_for_readers_is_a_share_of_the_arena() -> None:
     for arena, threads, least, most in (
         ("16MiB", 4, BACKLOG_MIN, 1 << 14),
         ("16MiB", 64, BACKLOG_MIN, BACKLOG_MIN),
-        ("32GiB", 1, LIMBO_MAX, LIMBO_MAX),
+        ("24GiB", 1, LIMBO_MAX, LIMBO_MAX),
     ):
         engine = Engine(config_of(SYNTHETIC, READS % threads, more=f"tree: {{arena: {arena}}}"))
         assert least <= int(arena_of(engine).words[HEADER_BACKLOG_MAX]) <= most
