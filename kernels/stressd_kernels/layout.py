@@ -5,6 +5,7 @@
     announce    SLOTS_MAX lines, one per slot: the epoch its thread has pinned, or IDLE
     mms         TREES_MAX blocks of MM_WORDS: the address space that has the tree of that number
     slots       SLOTS_MAX blocks of SLOT_WORDS: what one thread at a time owns and writes
+    shortcuts   two tables of SHORTCUT_WORDS for each tree, see maple/shortcut.py
     pool        nodes, in chunks of CHUNK_WORDS that hold leaves or inner nodes
 
 A *slot* is the seat of one thread (a worker, or one call of the Python library). All that a
@@ -59,9 +60,10 @@ SPARE_NODE = 36 * LINE_WORDS  # what a write gets that takes more than it reserv
 TREES = 64 * LINE_WORDS
 TREES_MAX = 4096
 TREE_WORDS = 8 * LINE_WORDS
-TREE_ROOT = 0  # reference of the root node, or 0: the only word of its line that changes
+TREE_ROOT = 0  # reference of the root node, or 0; it changes seldom, as all of its line
 TREE_FLAGS = 1
 TREE_ID = 2
+TREE_SHORTCUT = 3  # word index of the table that look-ups begin with, or 0
 TREE_ENTRIES_AT = 1 * LINE_WORDS  # addresses of the structure's entry points, by Verb: two lines
 TREE_VERSION = 3 * LINE_WORDS  # odd while a write is being published
 TREE_LOCK = 4 * LINE_WORDS
@@ -69,6 +71,12 @@ TREE_COUNT = 4 * LINE_WORDS + 1  # entries; this line is written under the lock 
 TREE_HEIGHT = 4 * LINE_WORDS + 2
 TREE_LEAVES = 4 * LINE_WORDS + 3
 TREE_INNERS = 4 * LINE_WORDS + 4
+TREE_SHORTCUT_DEPTH = 4 * LINE_WORDS + 5  # of the nodes that the table names; 0: there is none
+TREE_SHORTCUT_DUE = 4 * LINE_WORDS + 6  # version from which another is to be made
+TREE_SHORTCUT_MADE = 4 * LINE_WORDS + 7  # tables ever begun: the last bit tells which was the last
+TREE_SHORTCUT_STAMPS = 4 * LINE_WORDS + 8  # of each of the two: when it was given up; 0: never
+TREE_SHORTCUT_BELOW = 4 * LINE_WORDS + 10  # levels from the nodes that are named to the entries
+TREE_SHORTCUT_WAIT = 4 * LINE_WORDS + 11  # versions from one table to the next, at least
 TREE_STATS = 5 * LINE_WORDS  # restructures by kind, see maple/pack.py
 FLAG_GAPS = 1
 
@@ -116,8 +124,14 @@ SLOT_LIMBO = 1 << 20
 LIMBO_MAX = 1 << 18
 SLOT_STAMPS = SLOT_LIMBO + LIMBO_MAX
 
+# -- shortcuts ---------------------------------------------------------------------------
+SHORTCUTS = SLOTS + SLOTS_MAX * SLOT_WORDS
+SHORTCUT_WORDS = 1 << 13
+SHORTCUT_BELOW = 64 if MODEL else 3  # TREE_SHORTCUT_BELOW of a new tree; 64: none is made
+SHORTCUT_WAIT = 128  # TREE_SHORTCUT_WAIT of a new tree
+
 # -- pool --------------------------------------------------------------------------------
-POOL = SLOTS + SLOTS_MAX * SLOT_WORDS
+POOL = SHORTCUTS + 2 * TREES_MAX * SHORTCUT_WORDS
 CHUNK_WORDS = 1 << 18  # 2 MiB: one huge page
 NODE_SLOTS = 4 if MODEL else 16  # ranges side by side in one node
 LEAF_WORDS = 32

@@ -60,6 +60,8 @@ from stressd_kernels.layout import (
     MMS,
     NODE_WORDS_MAX,
     POOL,
+    SHORTCUT_BELOW,
+    SHORTCUT_WAIT,
     SLOT_WORDS,
     SLOTS,
     SLOTS_MAX,
@@ -69,6 +71,9 @@ from stressd_kernels.layout import (
     TREE_INNERS,
     TREE_LEAVES,
     TREE_ROOT,
+    TREE_SHORTCUT_BELOW,
+    TREE_SHORTCUT_DUE,
+    TREE_SHORTCUT_WAIT,
     TREE_WORDS,
     TREES,
     TREES_MAX,
@@ -222,6 +227,9 @@ class Arena:
         self.words[tree : tree + TREE_WORDS] = 0
         self.words[tree + TREE_ID] = number
         self.words[tree + TREE_FLAGS] = FLAG_GAPS if gaps else 0
+        self.words[tree + TREE_SHORTCUT_DUE] = UMAX
+        self.words[tree + TREE_SHORTCUT_BELOW] = SHORTCUT_BELOW
+        self.words[tree + TREE_SHORTCUT_WAIT] = SHORTCUT_WAIT
         return tree
 
     def close_tree(self, tree: int) -> None:

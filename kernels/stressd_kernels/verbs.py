@@ -38,7 +38,8 @@ tree, never a structure.
     CHECK_HELD
     REBUILD         for the structure's own writes, called through their addresses because they
     RESERVE         are large and would otherwise be compiled into each: first, last, value;
-    COLLECT         nothing; how many nodes to free beyond the usual
+    COLLECT         nothing; how many nodes to free beyond the usual;
+    SHORTCUT        nothing, and the caller holds the lock
 
 A value is 1 .. 2**63 - 1, or ZERO to reserve. RESULT_VERSION is the version after a write, or
 the one that it left as it was; reads that compare versions leave theirs.
@@ -91,6 +92,7 @@ class Verb(IntEnum):
     BUILD_HELD = 26
     CLEAR_HELD = 27
     CHECK_HELD = 28
+    SHORTCUT = 29
 
     @property
     def reads(self) -> bool:

@@ -2,6 +2,7 @@
 
 node      what a node is, and the invariants
 search    look-ups of readers             gaps     gap search of readers
+shortcut  past the upper levels
 ranges    what a cursor sees              allocate gaps found and taken
 scan      many entries at a time
 walk      the writer's path               edit     writes inside one leaf
@@ -14,6 +15,8 @@ dump      a tree as text                  entries  the entry points
 
 from stressd_kernels.maple import entries
 from stressd_kernels.verbs import Structure, Verb
+
+WRITING = (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT, Verb.SHORTCUT)
 
 STRUCTURE = Structure(
     "maple",
@@ -47,17 +50,18 @@ STRUCTURE = Structure(
         Verb.REBUILD: entries.rebuild_any,
         Verb.RESERVE: entries.reserve,
         Verb.COLLECT: entries.collect,
+        Verb.SHORTCUT: entries.shortcut,
     },
     helpers={
-        Verb.STORE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
-        Verb.INSERT: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
-        Verb.ERASE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
-        Verb.ALLOCATE: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
-        Verb.ALLOCATE_CYCLIC: (Verb.RESERVE, Verb.REBUILD, Verb.COLLECT),
+        Verb.STORE: WRITING,
+        Verb.INSERT: WRITING,
+        Verb.ERASE: WRITING,
+        Verb.ALLOCATE: WRITING,
+        Verb.ALLOCATE_CYCLIC: WRITING,
         Verb.STORE_HELD: (Verb.REBUILD,),
         Verb.BUILD_HELD: (Verb.RESERVE, Verb.COLLECT),
         Verb.CLEAR: (Verb.RESERVE, Verb.COLLECT),
-        Verb.BUILD: (Verb.RESERVE, Verb.COLLECT),
-        Verb.COPY: (Verb.RESERVE, Verb.COLLECT),
+        Verb.BUILD: (Verb.RESERVE, Verb.COLLECT, Verb.SHORTCUT),
+        Verb.COPY: (Verb.RESERVE, Verb.COLLECT, Verb.SHORTCUT),
     },
 )

@@ -40,6 +40,7 @@ from stressd_kernels.maple.node import (
     slot_high,
     slot_low,
 )
+from stressd_kernels.maple.shortcut import shortcut_holds
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, REF_BIT
 from stressd_kernels.status import VALUE_MAX as VALUE_MAX_INT
 
@@ -60,6 +61,7 @@ class Invariant(IntEnum):
     VALUE = 10  # a slot of a leaf is NULL, a value, or the ZERO entry
     COUNTS = 11  # entries, leaves and inner nodes are as many as the tree says
     UNKNOWN = 12  # not a walk's answer: the lock was not to be had (BROKEN, or stopping)
+    SHORTCUT = 13  # a bucket of the shortcut leads where the tree does (shortcut.py)
 
 
 ALL_HOLD = np.uint64(Invariant.ALL_HOLD)
@@ -74,6 +76,7 @@ GAP = np.uint64(Invariant.GAP)
 REFERENCE = np.uint64(Invariant.REFERENCE)
 VALUE = np.uint64(Invariant.VALUE)
 COUNTS = np.uint64(Invariant.COUNTS)
+SHORTCUT = np.uint64(Invariant.SHORTCUT)
 VALUE_MAX = np.uint64(VALUE_MAX_INT)
 GAPS = np.uint64(FLAG_GAPS)
 
@@ -102,24 +105,25 @@ def check_from(words, tree, slot, key, most):
             return broken
         high = words[slot + RESULT_FIRST]
         if high == UMAX:
-            return check_counts(words, tree, slot) if complete else ALL_HOLD
+            return check_whole(words, tree, slot) if complete else ALL_HOLD
         key = high + U1
         words[slot + RESULT_FIRST] = key
         words[slot + RESULT_VALUE] = U0
     if load_relaxed(words, tree + TREE_ROOT) == NO_REF:
-        words[slot + RESULT_VALUE] = U1
-        return check_counts(words, tree, slot)
+        return check_whole(words, tree, slot)
     return ALL_HOLD
 
 
 @kernel
-def check_counts(words, tree, slot):
-    """Compare what a complete walk has seen with the tree's own counts."""
+def check_whole(words, tree, slot):
+    """Compare the counts of a complete walk with those of the tree, and look at its shortcut."""
     words[slot + RESULT_VALUE] = U1
     same = words[slot + SEEN_ENTRIES] == words[tree + TREE_COUNT]
     same = same and words[slot + SEEN_LEAVES] == words[tree + TREE_LEAVES]
     same = same and words[slot + SEEN_INNERS] == words[tree + TREE_INNERS]
-    return ALL_HOLD if same else COUNTS
+    if not same:
+        return COUNTS
+    return ALL_HOLD if shortcut_holds(words, tree) else SHORTCUT
 
 
 @kernel

@@ -28,7 +28,6 @@ from stressd_kernels.door import (
     bits_set,
     kernel,
     kernel_inline,
-    load_ref,
     load_relaxed,
     prefetch,
     unlikely,
@@ -68,7 +67,7 @@ from stressd_kernels.maple.node import (
     slot_low,
 )
 from stressd_kernels.maple.publish import GAPS, publish, publish_value
-from stressd_kernels.maple.search import NO_PARENT, leaf_below
+from stressd_kernels.maple.search import ASTRAY, NO_PARENT, leaf_below
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW, PATH_PLACE, walk
 from stressd_kernels.refs import LEAF_BIT, NO_REF, leaf_at
 from stressd_kernels.status import RESERVED_BIT, Status
@@ -107,11 +106,10 @@ def replace(words, tree, slot, plan):
     here: so the answer may be a needless False, but no wrong True.
     """
     first, last, value = plan
-    root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
-    if unlikely(value == NULL or root == NO_REF or last & RESERVED != U0):
+    if unlikely(value == NULL or last & RESERVED != U0):
         return False
-    ref, parent, above = leaf_below(words, root, first)
-    if unlikely(ref == NO_REF or parent == NO_PARENT):
+    ref, parent, above = leaf_below(words, tree, first)
+    if unlikely(ref <= ASTRAY or parent == NO_PARENT):
         return False
     leaf = leaf_at(ref)
     prefetch(words, leaf + SLOT_FIRST)

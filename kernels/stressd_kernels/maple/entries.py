@@ -36,9 +36,11 @@ from stressd_kernels.layout import (
     TREE_LEAVES,
     TREE_LOCK,
     TREE_ROOT,
+    TREE_SHORTCUT_DUE,
     TREE_VERSION,
     U0,
     U1,
+    UMAX,
 )
 from stressd_kernels.limbo import (
     limbo_collect,
@@ -68,6 +70,7 @@ from stressd_kernels.maple.search import (
     tree_next,
     tree_prev,
 )
+from stressd_kernels.maple.shortcut import shortcut_hasten, shortcut_make
 from stressd_kernels.refs import NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb, structure_call
@@ -77,6 +80,7 @@ UNSUPPORTED = np.uint64(Status.UNSUPPORTED)
 UNKNOWN = np.uint64(Invariant.UNKNOWN)
 RESERVE = int(Verb.RESERVE)
 COLLECT = int(Verb.COLLECT)
+SHORTCUT = int(Verb.SHORTCUT)
 
 # -- reads: the caller is pinned -------------------------------------------------------------
 
@@ -173,6 +177,8 @@ def write_end(words, tree, slot, status, extra):
         status = takes_end(words, slot, status)
     if unlikely(status != OK):
         words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)  # as it was
+    if unlikely(words[slot + RESULT_VERSION] >= words[tree + TREE_SHORTCUT_DUE]):
+        structure_call(words, SHORTCUT, tree, slot, U0, U0, U0, U0, U0)
     hold_end(words, tree, slot)
     if unlikely(extra != U0 or limbo_is_due(words, slot)):
         structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
@@ -330,6 +336,7 @@ def build(base, tree, slot, a, b, c, d, e):
     words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
+    shortcut_hasten(words, tree)
     return write_end(words, tree, slot, status, max(nodes, U1))  # it takes any number
 
 
@@ -351,6 +358,8 @@ def copy(base, tree, slot, a, b, c, d, e):
         return status
     status = copy_locked(words, source, tree, slot)
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
+    if words[tree + TREE_SHORTCUT_DUE] != UMAX:
+        structure_call(words, SHORTCUT, tree, slot, U0, U0, U0, U0, U0)
     locks_give(words, source, tree)
     structure_call(words, COLLECT, tree, slot, nodes, U0, U0, U0, U0)
     return status
@@ -407,4 +416,11 @@ def reserve(base, tree, slot, a, b, c, d, e):
 def collect(base, tree, slot, a, b, c, d, e):
     """COLLECT: after a write, advance the epoch if it is time, free a few nodes and a more."""
     limbo_collect(words_at(base), slot, np.int64(a))
+    return OK
+
+
+@entry
+def shortcut(base, tree, slot, a, b, c, d, e):
+    """SHORTCUT: give look-ups a table past the upper levels, if the tree is tall enough."""
+    shortcut_make(words_at(base), tree)
     return OK

@@ -55,7 +55,7 @@ from stressd_kernels.layout import (
 )
 from stressd_kernels.maple.node import GAP_FIRST, SLOT_FIRST, slot_high, slot_low
 from stressd_kernels.maple.scan import node_prefetch
-from stressd_kernels.maple.search import NO_PARENT, leaf_below
+from stressd_kernels.maple.search import ASTRAY, NO_PARENT, leaf_below
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, leaf_at
 from stressd_kernels.status import Status
 
@@ -131,20 +131,19 @@ def gap_up(words, tree, slot):
     root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if root == NO_REF:
         return OK if fit_up(words, slot, U0, UMAX) else NOT_FOUND
-    status = near_up(words, root, slot)
+    status = near_up(words, tree, slot)
     return far_up(words, root, slot) if status == RETRY else status
 
 
 @kernel_inline
-def near_up(words, root, slot):
+def near_up(words, tree, slot):
     """Try the leaf of the window's low edge and those after it below the same parent.
 
-    root    as load_ref gave it
     return  OK, NOT_FOUND or CORRUPT as gap_up; RETRY: that cannot be told from here
     """
     key = words[slot + ASK_LOW]
-    edge, parent, begin = leaf_below(words, root, key)
-    if edge == NO_REF or parent == NO_PARENT:
+    edge, parent, begin = leaf_below(words, tree, key)
+    if edge <= ASTRAY or parent == NO_PARENT:
         return RETRY
     node_prefetch(words, edge)
     fits = lanes_at_least(words, parent + GAP_FIRST, words[slot + ASK_SIZE])
@@ -226,20 +225,19 @@ def gap_down(words, tree, slot):
     root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
     if root == NO_REF:
         return OK if fit_down(words, slot, U0, UMAX) else NOT_FOUND
-    status = near_down(words, root, slot)
+    status = near_down(words, tree, slot)
     return far_down(words, root, slot) if status == RETRY else status
 
 
 @kernel_inline
-def near_down(words, root, slot):
+def near_down(words, tree, slot):
     """Try the leaf of the window's high edge and those before it below the same parent.
 
-    root    as load_ref gave it
     return  OK, NOT_FOUND or CORRUPT as gap_down; RETRY: that cannot be told from here
     """
     key = words[slot + ASK_HIGH]
-    edge, parent, end = leaf_below(words, root, key)
-    if edge == NO_REF or parent == NO_PARENT:
+    edge, parent, end = leaf_below(words, tree, key)
+    if edge <= ASTRAY or parent == NO_PARENT:
         return RETRY
     node_prefetch(words, edge)
     fits = lanes_at_least(words, parent + GAP_FIRST, words[slot + ASK_SIZE])

@@ -56,6 +56,7 @@ from stressd_kernels.maple.node import (
     slot_high,
     slot_low,
 )
+from stressd_kernels.maple.shortcut import shortcut_to
 from stressd_kernels.refs import LEAF_BIT, NO_REF, NODE_MASK, inner_at, leaf_at
 from stressd_kernels.status import TRAP as TRAP_VALUE
 from stressd_kernels.status import Status
@@ -65,6 +66,7 @@ NOT_FOUND = np.uint64(Status.NOT_FOUND)
 TRAP = np.uint64(TRAP_VALUE)
 CROSSING_TRIES = 3
 QUICK_LEVELS = 3  # small enough for the caches: compared with masks, and not fetched ahead
+ASTRAY = np.uint64(1)  # no reference: that of a leaf at word 0
 NO_LEAF = 0
 NO_PARENT = 0
 
@@ -80,12 +82,9 @@ def tree_load(words, tree, key):
     key     0 .. 2**64 - 1
     return  TRAP when the bounded descent meets a freed node or no leaf
     """
-    root = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
-    if root == NO_REF:
-        return NULL
-    ref, _, _ = leaf_below(words, root, key)
-    if ref == NO_REF:
-        return TRAP
+    ref, _, _ = leaf_below(words, tree, key)
+    if unlikely(ref <= ASTRAY):
+        return TRAP if CHECKING and ref == ASTRAY else NULL
     leaf = leaf_at(ref)
     prefetch(words, leaf + SLOT_FIRST)
     prefetch(words, leaf + SLOT_FIRST + 8)
@@ -99,33 +98,44 @@ def tree_load(words, tree, key):
 
 
 @kernel_inline
-def leaf_below(words, ref, key):
+def leaf_below(words, tree, key):
     """Return (leaf, parent, slot): the reference of the leaf that holds `key`, and where it is.
 
-    ref     reference of a root, as load_ref gave it
-    return  the parent's word index and the slot there; NO_PARENT if the root is the leaf. Leaf
-            NO_REF when the bounded descent meets a freed node or no leaf
+    return  the parent's word index and the slot there; NO_PARENT if the search began at the leaf.
+            Leaf NO_REF when the tree is empty; ASTRAY when the bounded descent meets a freed
+            node or no leaf
 
     Every instruction counts here: a core has room for some four hundred, and so for four look-ups
     that wait for memory. What is not asked for, as the parent, costs nothing.
     """
     parent = NO_PARENT
     slot = 0
-    for depth in range(HEIGHT_MAX):
+    ref = shortcut_to(words, tree, key)
+    if ref == NO_REF:
+        ref = load_ref(words, tree + TREE_ROOT, "S1")  # pairs with P1 (publish)
+        if ref == NO_REF:
+            return NO_REF, parent, slot
+        for _ in range(QUICK_LEVELS):
+            if ref & LEAF_BIT != U0:
+                return ref, parent, slot
+            parent = inner_at(ref)
+            slot = lanes_below(words, parent, key)
+            found = load_ref(words, parent + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
+            if CHECKING and is_freed(words, ref):
+                return ASTRAY, parent, slot
+            ref = found
+    for _ in range(HEIGHT_MAX - QUICK_LEVELS):
         if ref & LEAF_BIT != U0:
             return ref, parent, slot
         parent = inner_at(ref)
-        if depth < QUICK_LEVELS:
-            slot = lanes_below(words, parent, key)
-        else:
-            prefetch(words, parent + SLOT_FIRST)
-            prefetch(words, parent + SLOT_FIRST + 8)
-            slot = lanes_below_many(words, parent, key)
+        prefetch(words, parent + SLOT_FIRST)
+        prefetch(words, parent + SLOT_FIRST + 8)
+        slot = lanes_below_many(words, parent, key)
         found = load_ref(words, parent + SLOT_FIRST + slot, "S2")  # pairs with P1 (publish)
         if CHECKING and is_freed(words, ref):
             break
         ref = found
-    return NO_REF, parent, slot
+    return ASTRAY, parent, slot
 
 
 @kernel
