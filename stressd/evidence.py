@@ -54,6 +54,7 @@ class TreeSample:
     leaves: int
     inners: int
     restructures: Mapping[str, int]  # by kind: split, merge, spanning_store, ...
+    shortcuts: int = 0  # tables made that lead look-ups past the upper levels
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,7 @@ def trees() -> Row:
     """What shape do the trees have, and how fast does it change?"""
     writes = f"sum by (tree) (deriv({select('stressd_tree_version')}[$__rate_interval])) / 2"
     changes = rate("stressd_tree_restructures_total")
+    shortcuts = rate("stressd_tree_shortcuts_total")
     return "Tree shape", [
         lines(
             "Entries",
@@ -188,9 +189,10 @@ def trees() -> Row:
         ).min(None),
         lines(
             "Changes of shape",
-            "Writes per second that changed more than one leaf.",
+            "Per second: writes that changed more than one leaf; shortcuts of tall trees made anew.",
             "cps",
             Query(f"sum by (tree, kind) ({changes})", "{{tree}} {{kind}}"),
+            Query(f"sum by (tree) ({shortcuts})", "{{tree}} shortcut"),
             span=THIRD,
         ),
     ]

@@ -42,6 +42,7 @@ from stressd_kernels.layout import (
     TREE_HEIGHT,
     TREE_INNERS,
     TREE_LEAVES,
+    TREE_SHORTCUT_MADE,
     TREE_VERSION,
     WORD_BYTES,
 )
@@ -365,6 +366,7 @@ class MapleTree:
             "splits": int(words[tree + STAT_SPLIT]),
             "merges": int(words[tree + STAT_MERGE]),
             "spanning_stores": int(words[tree + STAT_SPANNING]),
+            "shortcuts": int(words[tree + TREE_SHORTCUT_MADE]),
             "arena": self._calls.arena.accounting()._asdict(),
         }
 

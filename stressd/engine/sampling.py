@@ -39,6 +39,7 @@ from stressd_kernels.layout import (
     TREE_HEIGHT,
     TREE_INNERS,
     TREE_LEAVES,
+    TREE_SHORTCUT_MADE,
     TREE_STATS,
     TREE_VERSION,
     TREE_WORDS,
@@ -203,6 +204,7 @@ class Sampler:
             leaves=total[TREE_LEAVES],
             inners=total[TREE_INNERS],
             restructures=dict(zip(RESTRUCTURES, kinds, strict=True)),
+            shortcuts=total[TREE_SHORTCUT_MADE],
         )
 
     def _arena_and_epoch(self) -> tuple[ArenaSample, EpochSample]:

@@ -95,6 +95,7 @@ CATALOG: tuple[Metric, ...] = (
     _gauge("tree_version", "tree", "Version words, summed; each write adds 2."),
     _gauge("tree_nodes", "tree kind", "Nodes that readers can reach: leaf or inner."),
     _counter("tree_restructures_total", "tree kind", "Writes that changed more than one leaf."),
+    _counter("tree_shortcuts_total", "tree", "Tables made that lead past the upper levels."),
     _histogram("lock_wait_seconds", "tree", "Sampled waits for the writer lock."),
     _histogram("lock_hold_seconds", "tree", "Sampled holds of the writer lock."),
     # address spaces

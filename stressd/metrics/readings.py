@@ -194,6 +194,7 @@ tree_spaces = of_tree(lambda tree: tree.trees)
 tree_entries = of_tree(lambda tree: tree.entries)
 tree_height = of_tree(lambda tree: tree.height)
 tree_version = of_tree(lambda tree: tree.version)
+tree_shortcuts_total = of_tree(lambda tree: tree.shortcuts)
 lock_wait_seconds = of_lock(lambda lock: (lock.waits, lock.waits_sum_ns))
 lock_hold_seconds = of_lock(lambda lock: (lock.holds, lock.holds_sum_ns))
 

@@ -18,10 +18,12 @@ from stressd_kernels.layout import (
     TREE_HEIGHT,
     TREE_INNERS,
     TREE_LEAVES,
+    TREE_SHORTCUT,
     WORD_BYTES,
 )
 from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.maple.node import SLOTS
+from stressd_kernels.maple.shortcut import BUCKET_WORDS, BUCKETS, LIMIT
 from stressd_kernels.memory import Arena
 from stressd_kernels.status import KEY_MAX, Status
 from stressd_kernels.verbs import Verb
@@ -81,10 +83,12 @@ class Field:
             raise RuntimeError("a reader is still pinned")
 
     def bytes_per_entry(self) -> float:
-        """Return the memory of the live nodes for each entry."""
+        """Return the memory of the live nodes, and of the shortcut, for each entry."""
         leaves = int(self.words[self.tree + TREE_LEAVES]) * LEAF_WORDS
         inners = int(self.words[self.tree + TREE_INNERS]) * INNER_WORDS
-        return (leaves + inners) * WORD_BYTES / self.entries
+        table = int(self.words[self.tree + TREE_SHORTCUT])
+        buckets = int(self.words[table + LIMIT]) * BUCKET_WORDS + BUCKETS if table else 0
+        return (leaves + inners + buckets) * WORD_BYTES / self.entries
 
     @property
     def height(self) -> int:
