@@ -186,6 +186,9 @@ def bench(
         str | None, typer.Option(help="Only these parts, as lookup,gap; some run only if named.")
     ] = None,
     reps: Annotated[int | None, typer.Option(help="Repetitions of each measurement.")] = None,
+    turns: Annotated[
+        int, typer.Option(help="How often the references and ours are measured by turns.")
+    ] = 1,
     peer: Annotated[
         Path | None,
         typer.Option(help="Folder of the built references; else that in $STRESSD_PEER."),
@@ -202,7 +205,7 @@ def bench(
     from stressd.bench.command import run as run_bench
 
     repetitions = REPS_DEFAULT if reps is None else reps
-    return run_bench(entries, sections, repetitions, peer, as_json, churn)
+    return run_bench(entries, sections, repetitions, peer, as_json, churn, turns)
 
 
 @config_app.command()

@@ -189,7 +189,7 @@ def trees() -> Row:
         ).min(None),
         lines(
             "Changes of shape",
-            "Per second: writes that changed more than one leaf; shortcuts of tall trees made anew.",
+            "A second: writes that changed more than one leaf; shortcuts of tall trees, made anew.",
             "cps",
             Query(f"sum by (tree, kind) ({changes})", "{{tree}} {{kind}}"),
             Query(f"sum by (tree) ({shortcuts})", "{{tree}} shortcut"),

@@ -1,8 +1,8 @@
-"""`stressd bench [--entries LIST] [--sections LIST] [--reps N] [--peer FOLDER] [--json]`.
+"""`stressd bench [--entries LIST] [--sections LIST] [--reps N] [--turns N] [--peer FOLDER]`.
 
 For each size, section by section: the references first, if there are any, then our own tree on
-a fresh field, so that all see the same moment of the machine. What needs no tree comes next,
-Python containers last.
+a fresh field, so that all see the same moment of the machine; as many turns of that as are asked
+for, where moments differ. What needs no tree comes next, Python containers last.
 
 Exit codes: 0; 1 if the tree gave a wrong answer while it was measured; 2 for a bad option.
 """
@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from stressd.bench.containers import CONTAINERS, ENTRIES_MOST
-from stressd.bench.figure import Figure, WrongAnswer
+from stressd.bench.figure import Figure, WrongAnswer, together
 from stressd.bench.judgement import rows
 from stressd.bench.noise import Meter
 from stressd.bench.options import CHURN_DEFAULT, ENTRIES_DEFAULT, Options, options
@@ -43,9 +44,10 @@ def run(
     peer: Path | None = None,
     as_json: bool = False,
     churn: str = CHURN_DEFAULT,
+    turns: int = 1,
 ) -> int:
     """Measure what is asked for, print it on standard output, and return the exit code."""
-    asked = options(entries, sections, known_sections(), reps, peer, churn)
+    asked = options(entries, sections, known_sections(), reps, peer, churn, turns)
     effort = Effort(reps, churn_s=asked.churn_s)
     progress = Console(stderr=True, highlight=False)
     try:
@@ -73,18 +75,16 @@ def known_sections() -> dict[str, bool]:
 
 def measure(asked: Options, effort: Effort, say: Say) -> Results:
     """Take all figures; `say` is told what is being measured."""
-    results = Results(effort.reps)
+    results = Results(effort.reps, asked.turns)
     peers = peers_in(asked.peer, results) if asked.peer else []
     sized = [SECTIONS[name] for name in asked.sections if name in SECTIONS]
     for entries in asked.entries:
         for section in sized:
-            for peer in peers:
-                say(f"{section.name} at {size_name(entries)} entries: {peer.implementation}")
-                figures = peer.measure(section, entries, effort)
+            ours, theirs = by_turns(section, entries, effort, peers, asked.turns, say)
+            results.ours += ours
+            for peer, figures in theirs.items():
                 if figures:
                     results.add_peer(peer.implementation, figures, peer.role)
-            say(f"{section.name} at {size_name(entries)} entries")
-            results.ours += measure_section(section, entries, effort)
     for name in asked.sections:
         if name in APART:
             say(name)
@@ -92,6 +92,26 @@ def measure(asked: Options, effort: Effort, say: Say) -> Results:
     if IN_PYTHON in asked.sections:
         measure_containers(asked, effort, say, results)
     return results
+
+
+def by_turns(
+    section: Section, entries: int, effort: Effort, peers: Sequence[Peer], turns: int, say: Say
+) -> tuple[list[Figure], Mapping[Peer, list[Figure]]]:
+    """Measure the references and our tree one after the other, so often; return ours and theirs."""
+    ours, theirs = [], defaultdict[Peer, list[list[Figure]]](list)
+    what = f"{section.name} at {size_name(entries)} entries"
+    for turn in range(turns):
+        for peer in peers:
+            say(f"{what}: {peer.implementation}")
+            theirs[peer].append(peer.measure(section, entries, effort, turn))
+        say(what)
+        ours.append(measure_section(section, entries, effort))
+    return merged(ours), {peer: merged(measured) for peer, measured in theirs.items()}
+
+
+def merged(turns: Sequence[Sequence[Figure]]) -> list[Figure]:
+    """Return the figures of a section that was measured by turns."""
+    return [together(figures) for figures in zip(*turns, strict=True)]
 
 
 def peers_in(folder: Path, results: Results) -> list[Peer]:

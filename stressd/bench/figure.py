@@ -38,6 +38,7 @@ class Figure:
     readers: int | None = None  # of a figure of several threads
     setting: str | None = None  # what is special about the tree it was taken on
     other_cores: float | None = None  # cores that others used meanwhile; None: not known
+    turns: tuple[float, ...] = ()  # the median of each turn, if it took more than one
 
     def beside(self, other_cores: float | None) -> Figure:
         """Return this figure, taken while others used that many cores."""
@@ -53,10 +54,16 @@ class Figure:
         return self.readers is not None or self.unit == SECONDS
 
     def times_better(self, other: Figure) -> float:
-        """Return how many times better this is than the same figure of another tree."""
+        """Return how many times better this is than the same figure of another tree.
+
+        The median of the turns, if both took as many: each saw the same moment of the machine.
+        """
+        ours, theirs = self.turns, other.turns
+        if not ours or len(ours) != len(theirs):
+            ours, theirs = (self.median,), (other.median,)
         if self.unit in MORE_IS_BETTER:
-            return self.median / other.median
-        return other.median / self.median
+            ours, theirs = theirs, ours
+        return statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
 
     def as_json(self) -> dict[str, Any]:
         """Return what `--json` prints of it."""
@@ -74,6 +81,8 @@ class Figure:
         }
         if self.other_cores is not None:
             beside["other_cores"] = round(self.other_cores, 2)
+        if self.turns:
+            beside["turns"] = [round(median, 3) for median in self.turns]
         return fields | {name: value for name, value in beside.items() if value is not None}
 
 
@@ -87,3 +96,18 @@ def figure(
     """Return the figure of some repetitions."""
     median = statistics.median(values)
     return Figure(metric, entries, unit, median, min(values), max(values), readers)
+
+
+def together(turns: Sequence[Figure]) -> Figure:
+    """Return one figure of what was measured by turns; of one turn, that."""
+    if len(turns) == 1:
+        return turns[0]
+    others = [turn.other_cores for turn in turns if turn.other_cores is not None]
+    return replace(
+        turns[0],
+        median=statistics.median(turn.median for turn in turns),
+        min=min(turn.min for turn in turns),
+        max=max(turn.max for turn in turns),
+        other_cores=max(others, default=None),
+        turns=tuple(turn.median for turn in turns),
+    )

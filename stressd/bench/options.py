@@ -14,6 +14,7 @@ CHURN_DEFAULT = "60s"
 ENTRIES_LEAST = 100  # the writes hold a quarter of the entries back at times
 ENTRIES_MOST = 100_000_000  # 4 bytes of memory for each go on the random order alone
 REPS_MOST = 1000
+TURNS_MOST = 100
 PEER_PROGRAM = "bench_qsbr"
 PEER_VARIABLE = "STRESSD_PEER"
 BYTES_PER_ENTRY = 100  # of memory at the peak: the tree, copies in limbo, rows, the order
@@ -29,6 +30,7 @@ class Options:
     reps: int
     peer: Path | None  # the folder of the references
     churn_s: float  # how long the tree is changed before the section `churned` looks again
+    turns: int = 1  # how often a section is measured, the references and ours one after the other
 
 
 def options(
@@ -38,6 +40,7 @@ def options(
     reps: int,
     peer: Path | None,
     churn: str = CHURN_DEFAULT,
+    turns: int = 1,
 ) -> Options:
     """Return the checked request, or raise UsageError naming the option.
 
@@ -45,12 +48,13 @@ def options(
     """
     if not 1 <= reps <= REPS_MOST:
         raise UsageError(f"--reps: must be 1 .. {REPS_MOST} (got {reps})")
+    if not 1 <= turns <= TURNS_MOST:
+        raise UsageError(f"--turns: must be 1 .. {TURNS_MOST} (got {turns})")
     counts = tuple(dict.fromkeys(entry_count(word) for word in words_of("--entries", entries)))
     for count in counts:
         refuse_if_too_large(count)
-    return Options(
-        counts, chosen(sections, known), reps, peer_folder(peer), duration_s("--churn", churn)
-    )
+    folder, churn_s = peer_folder(peer), duration_s("--churn", churn)
+    return Options(counts, chosen(sections, known), reps, folder, churn_s, turns)
 
 
 def words_of(option: str, text: str) -> list[str]:

@@ -50,14 +50,17 @@ class Peer:
         self._program = PROGRAMS[role]
         self.path = folder / self._program.file
         self.implementation = self._program.implementation
-        self._printed: dict[tuple[str, int], list[str]] = {}  # two sections may share one of its
+        # two sections may share one of its, in one turn
+        self._printed: dict[tuple[str, int, int], list[str]] = {}
 
-    def measure(self, section: Section, entries: int, effort: Effort) -> list[Figure]:
+    def measure(
+        self, section: Section, entries: int, effort: Effort, turn: int = 0
+    ) -> list[Figure]:
         """Run the reference's section of that kind; return its figures under our names."""
         theirs = section.references.get(self.role)
         if theirs is None:
             return []
-        asked = theirs.letter, entries
+        asked = theirs.letter, entries, turn
         if asked not in self._printed:
             self._printed[asked] = self._run(theirs.letter, entries, effort)
         return list(self._figures(theirs, self._printed[asked]))

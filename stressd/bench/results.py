@@ -22,6 +22,7 @@ class Results:
     """Figures by implementation, ours first; what went wrong beside them."""
 
     reps: int
+    turns: int = 1
     ours: list[Figure] = field(default_factory=list)
     peers: dict[str, list[Figure]] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)  # kernel, absl -> implementation
@@ -45,6 +46,7 @@ class Results:
             "build": BUILD,
             "machine": machine.description(),
             "reps": self.reps,
+            "turns": self.turns,
             "busy_above_cores": BUSY,
             "peak_memory_bytes": machine.peak_bytes(),
             "results": [figure.as_json() for figure in self.ours],

@@ -126,6 +126,38 @@ def test_the_reference_is_asked_for_the_same_work(tmp_path: Path) -> None:
     assert [(f.metric, f.readers, f.median) for f in found] == [("mixed_p99", 2, 140.0)]
 
 
+def test_the_references_and_ours_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, so often: a ratio is the median of what each turn gave."""
+    log = tmp_path / "log"
+    answers = tmp_path / "answers"
+    for number, median in enumerate((8.0, 90.0, 20.0)):
+        (tmp_path / f"answers{number}").write_text(
+            json.dumps(peer_line("iterate_mas_for_each", median))
+        )
+    program = tmp_path / "bench_qsbr"
+    count = f"$(grep -c theirs {log})"
+    program.write_text(f"#!/bin/sh\ntouch {log}\ncat {answers}{count}\necho theirs >> {log}\n")
+    program.chmod(0o755)
+    ours = iter((2.0, 3.0, 10.0))
+
+    def measured(*_: object) -> Iterator[Figure]:
+        with log.open("a") as lines:
+            lines.write("ours\n")
+        yield figure("iterate", 1000, NS_PER_OP, [next(ours)])
+
+    section = Section("iterate", measured, SECTIONS["iterate"].references)
+    monkeypatch.setitem(command.SECTIONS, "iterate", section)
+    assert run("1e3", "iterate", 1, tmp_path, as_json=True, turns=3) == 0
+    assert log.read_text().split() == ["theirs", "ours"] * 3
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["turns"] == 3
+    row = printed["comparison"][0]
+    assert (row["median"], row["min"], row["max"], row["turns"]) == (3.0, 2.0, 10.0, [2, 3, 10])
+    assert (row["kernel"], row["times_better_than_kernel"]) == (20.0, 4.0)
+
+
 def test_two_sections_share_one_run_of_the_reference(tmp_path: Path) -> None:
     """Readers beside a writer and readers alone are one section of its own."""
     peer = Peer(KERNEL, tmp_path)

@@ -88,6 +88,13 @@ def test_an_unknown_section_is_refused() -> None:
         options("1e3", "look", KNOWN, 1, None)
 
 
+@pytest.mark.parametrize("turns", [0, -1, 101])
+def test_bad_turns_are_refused(turns: int) -> None:
+    """One at least; not for ever."""
+    with pytest.raises(UsageError, match=rf"--turns: must be 1 \.\. 100 \(got {turns}\)"):
+        options("1e3", None, KNOWN, 1, None, turns=turns)
+
+
 @pytest.mark.parametrize("reps", [0, -1, 1001])
 def test_bad_repetitions_are_refused(reps: int) -> None:
     """At least one, and not for ever."""
