@@ -124,8 +124,9 @@ def containers_table(beside: dict[str, list[Figure]], terminal: bool) -> Table:
 
 def notes(results: Results, found: Sequence[Row]) -> list[str]:
     """Return what a reader of the tables has to know."""
+    turns = f" in each of {results.turns} turns" if results.turns > 1 else ""
     lines = [
-        f"medians of {results.reps} on {processor()}; peak memory {size(peak_bytes())}",
+        f"medians of {results.reps}{turns} on {processor()}; peak memory {size(peak_bytes())}",
     ]
     for role, implementation in results.roles.items():
         lines.append(f"{role}: {implementation}; ratio: how many times better stressd is")
