@@ -19,6 +19,8 @@ from stressd_kernels.layout import (
     TREE_LEAVES,
     TREE_LOCK,
     TREE_ROOT,
+    TREE_SHORTCUT,
+    TREE_SHORTCUT_DEPTH,
 )
 from stressd_kernels.lock import BROKEN
 from stressd_kernels.maple.check import Invariant
@@ -28,6 +30,7 @@ from stressd_kernels.status import POISON, RESERVED_BIT, ZERO
 from tests.tree.keys import MAX
 from tests.tree.nodes import Node, branches, leaves, preorder
 from tests.tree.pair import adjacent, apart
+from tests.tree.shortcuts import Bucket, buckets, has_shortcut, shorten
 
 Words = npt.NDArray  # of uint64
 Break = Callable[[Words, MapleTree], None]
@@ -173,7 +176,7 @@ def test_what_is_broken_is_named(name: str) -> None:
 
 def test_every_invariant_can_be_broken() -> None:
     """Each that the check knows is in a test here; UNKNOWN is the answer when it could not look."""
-    named = {invariant for invariant, _ in FAULTS.values()} | {"LEAF_END"}
+    named = {invariant for invariant, _ in FAULTS.values()} | {"LEAF_END", "SHORTCUT"}
     assert named == {invariant.name for invariant in Invariant} - {"ALL_HOLD", "UNKNOWN"}
 
 
@@ -184,6 +187,48 @@ def test_a_leaf_that_ends_with_null_is_found_unless_it_is_the_last() -> None:
     *_, leaf, _ = leaves(tree)
     tree.arena.words[leaf.at + SLOT_FIRST + len(leaf.slots) - 1] = 0
     assert verdict(tree) == "LEAF_END"
+
+
+def bucket_word(which: int, word: Callable[[Bucket], int]) -> Break:
+    """Return what sets a word of a bucket whose keys belong to two nodes."""
+
+    def broken(words: Words, tree: MapleTree) -> None:
+        bucket = next(bucket for bucket in buckets(tree) if bucket.pivot != MAX)
+        words[bucket.at + which] = word(bucket)
+
+    return broken
+
+
+def half_of_a_bucket(words: Words, tree: MapleTree) -> None:
+    """Let one bucket of one node seem to have two."""
+    bucket = next(bucket for bucket in buckets(tree) if bucket.pivot == MAX)
+    words[bucket.at] = bucket.first
+
+
+MISLEADING: dict[str, Break] = {
+    "the first node of a bucket": bucket_word(1, lambda bucket: bucket.refs[1]),
+    "the second node of a bucket": bucket_word(2, lambda bucket: bucket.refs[0]),
+    "a freed node": bucket_word(1, lambda bucket: bucket.refs[0] ^ 1 << 40),
+    "a border too low": bucket_word(0, lambda bucket: bucket.pivot - 1),
+    "a border too high": bucket_word(0, lambda bucket: bucket.pivot + 1),
+    "no border": bucket_word(0, lambda _: MAX),
+    "a border where none is": half_of_a_bucket,
+    "a table that nobody keeps": put(TREE_SHORTCUT_DEPTH, 0, "tree"),
+    "another level": put(TREE_SHORTCUT_DEPTH, 1, "tree"),
+    "a table that stayed closed": put(TREE_SHORTCUT, 0, "tree"),
+}
+
+
+@pytest.mark.parametrize("name", MISLEADING)
+def test_a_shortcut_that_leads_elsewhere_is_found(name: str) -> None:
+    """One word of a table that was right is changed, or a word of the tree about it."""
+    tree = MapleTree(arena=Arena(16 << 20))
+    shorten(tree, below=1)
+    tree.build(apart(1000))
+    assert has_shortcut(tree)
+    assert tree.check() is None
+    MISLEADING[name](tree.arena.words, tree)
+    assert verdict(tree) == "SHORTCUT"
 
 
 @pytest.mark.parametrize("word", [0, ZERO])

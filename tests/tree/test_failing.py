@@ -55,10 +55,10 @@ def refused(arena: Arena, tree: MapleTree, write: Callable[[], object], after: i
 
 
 def writes(
-    tree: MapleTree, model: NaiveTree, draw: random.Random
+    tree: MapleTree, model: NaiveTree, draw: random.Random, pages: int = PAGES
 ) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Return one random write, on the tree and on the model."""
-    first = draw.randrange(PAGES) * PAGE
+    """Return one random write into so many pages, on the tree and on the model."""
+    first = draw.randrange(pages) * PAGE
     last = first + draw.choice((1, 1, 1, 2, 30, 300)) * PAGE - 1
     value = draw.randint(1, 1000)
     size, top = draw.randint(1, 3) * PAGE, draw.random() < 0.5
@@ -69,8 +69,8 @@ def writes(
         (lambda: tree.erase(first), lambda: model.erase(first)),
         (lambda: tree.reserve(first, last), lambda: model.reserve(first, last)),
         (
-            lambda: tree.allocate(0, PAGES * PAGE, size, value, top),
-            lambda: model.allocate(0, PAGES * PAGE, size, value, top),
+            lambda: tree.allocate(0, pages * PAGE, size, value, top),
+            lambda: model.allocate(0, pages * PAGE, size, value, top),
         ),
     ]
     if not model.ranges(first, last):

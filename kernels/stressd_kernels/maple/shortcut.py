@@ -19,8 +19,9 @@ that was linked later: each lies inside its operation. A node that replaces one 
 the span of the other, so the keys between buckets and nodes never change in place; a write that
 changes spans, and each that replaces a node further up, gives the table up.
 
-A table that was given up is written again only when its readers have left (protocol E), and so
-each tree has two. If a reader holds the epoch that long, the tree has no shortcut meanwhile.
+A table that was given up is written again only when its readers have left (protocol E), also those
+of a tree that was closed since, and so each tree has two. If a reader holds the epoch that long,
+the tree has no shortcut meanwhile.
 
 Ordering                                           pairs with   and forbids
     D1  release, opening a table                   D3           a bucket before its content
@@ -308,7 +309,8 @@ def shortcut_holds(words, tree):
     for bucket in range(np.int64(words[table + LIMIT])):
         at = table + BUCKETS + BUCKET_WORDS * bucket
         last = first + size
-        if words[at + 1] != load_relaxed(words, tree + TREE_ROOT):
+        root = load_relaxed(words, tree + TREE_ROOT)
+        if words[at + 1] != root or words[at + 2] != root:
             ref, _, high = node_at(words, tree, depth, first)
             following, _, end = node_at(words, tree, depth, last)
             if words[at] == UMAX:
