@@ -73,6 +73,8 @@ from stressd_kernels.layout import (
     TREE_ROOT,
     TREE_SHORTCUT_BELOW,
     TREE_SHORTCUT_DUE,
+    TREE_SHORTCUT_LAST,
+    TREE_SHORTCUT_STAMPS,
     TREE_SHORTCUT_WAIT,
     TREE_WORDS,
     TREES,
@@ -224,7 +226,11 @@ class Arena:
             number = self._free_trees.pop()
             tree = TREES + number * TREE_WORDS
             self._open_trees.add(tree)
+        # Who read the tree that had the block before may still be in a table of its shortcuts.
+        last, stamps = tree + TREE_SHORTCUT_LAST, tree + TREE_SHORTCUT_STAMPS
+        kept = int(self.words[last]), self.words[stamps : stamps + 2].copy()
         self.words[tree : tree + TREE_WORDS] = 0
+        self.words[last], self.words[stamps : stamps + 2] = kept
         self.words[tree + TREE_ID] = number
         self.words[tree + TREE_FLAGS] = FLAG_GAPS if gaps else 0
         self.words[tree + TREE_SHORTCUT_DUE] = UMAX

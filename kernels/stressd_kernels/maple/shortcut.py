@@ -5,7 +5,7 @@ depth that its keys belong to, one or two, with the last key of the first; or th
 are more. So a look-up goes to the node three levels above the entries with two reads, where the
 way from the root takes two reads and a search at each level: among 1e6 entries it saves three of
 six. How well that works depends on the keys: where they lie in few buckets most of these name
-the root, and no such table is opened (`is_useful`).
+the root, and no such table is opened (shortcut_make).
 
     table + 0  BASE   first key of bucket 0           table + 2  LIMIT  buckets
     table + 1  SHIFT  keys of a bucket, as a power    table + 16 ..     buckets, four words each:
@@ -63,6 +63,7 @@ from stressd_kernels.layout import (
     TREE_SHORTCUT_BELOW,
     TREE_SHORTCUT_DEPTH,
     TREE_SHORTCUT_DUE,
+    TREE_SHORTCUT_LAST,
     TREE_SHORTCUT_MADE,
     TREE_SHORTCUT_STAMPS,
     TREE_SHORTCUT_WAIT,
@@ -132,7 +133,7 @@ def shortcut_follow(words, tree, slot, depth, ref):
         store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
         return
     if words[tree + TREE_SHORTCUT_DEPTH] != U0:
-        last = np.int64(words[tree + TREE_SHORTCUT_MADE] & U1)
+        last = np.int64(words[tree + TREE_SHORTCUT_LAST])
         words[tree + TREE_SHORTCUT_STAMPS + last] = epoch_stamp(words)
         words[tree + TREE_SHORTCUT_DEPTH] = U0
     shortcut_postpone(words, tree)
@@ -156,8 +157,8 @@ def shortcut_hasten(words, tree):
 
 @kernel_inline
 def table_of(words, tree):
-    """Return the word index of the table that was made last."""
-    number = U2 * words[tree + TREE_ID] + (words[tree + TREE_SHORTCUT_MADE] & U1)
+    """Return the word index of the table that was begun last."""
+    number = U2 * words[tree + TREE_ID] + words[tree + TREE_SHORTCUT_LAST]
     return SHORTCUTS + np.int64(number) * SHORTCUT_WORDS
 
 
@@ -195,16 +196,17 @@ def shortcut_make(words, tree):
     depth, nodes = middle_of(words, tree)
     if depth < 1 or words[tree + TREE_SHORTCUT_DEPTH] != U0:
         return
-    words[tree + TREE_SHORTCUT_MADE] += U1
-    stamp = words[tree + TREE_SHORTCUT_STAMPS + np.int64(words[tree + TREE_SHORTCUT_MADE] & U1)]
+    other = U1 - words[tree + TREE_SHORTCUT_LAST]
+    stamp = words[tree + TREE_SHORTCUT_STAMPS + np.int64(other)]
     if stamp != U0 and not epoch_expired(words, stamp):
-        words[tree + TREE_SHORTCUT_MADE] -= U1
         shortcut_postpone(words, tree)
         return
+    words[tree + TREE_SHORTCUT_LAST] = other
     table = table_of(words, tree)
     buckets_lay(words, tree, table, depth, nodes)
     buckets_fill(words, tree, table, depth)
     if words[table + NAMED] << U1 >= nodes and words[table + LIMIT] > U0:
+        words[tree + TREE_SHORTCUT_MADE] += U1
         words[tree + TREE_SHORTCUT_DEPTH] = np.uint64(depth)
         store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
 
