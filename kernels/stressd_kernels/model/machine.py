@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from stressd_kernels.layout import ANNOUNCE, LINE_WORDS, POOL, SLOT_WORDS, SLOTS
+from stressd_kernels.layout import ANNOUNCE, LINE_WORDS, SHORTCUTS, SLOT_WORDS, SLOTS
 from stressd_kernels.model.buffers import Buffers
 from stressd_kernels.model.views import Views
 from stressd_kernels.model.words import Words
@@ -207,7 +207,7 @@ class Machine:
         actor = self.now
         if actor.begin <= index < actor.end:
             return index not in self.shared
-        if SLOTS <= index < POOL and index not in self.shared:
+        if SLOTS <= index < SHORTCUTS and index not in self.shared:
             raise AssertionError(f"touches word {index:#x} of another actor's slot")
         return False
 

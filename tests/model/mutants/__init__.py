@@ -14,6 +14,12 @@ from tests.model.mutants.publish_before_filling import PUBLISH_BEFORE_FILLING
 from tests.model.mutants.range_in_place import RANGE_IN_PLACE
 from tests.model.mutants.reader_not_pinned import READER_NOT_PINNED
 from tests.model.mutants.reuse_at_once import REUSE_AT_ONCE
+from tests.model.mutants.shortcut_left_open import (
+    SHORTCUT_LEFT_OPEN,
+    SHORTCUT_NOT_CORRECTED,
+    SHORTCUT_OPENED_TOO_SOON,
+    SHORTCUT_REWRITTEN_AT_ONCE,
+)
 from tests.model.mutants.stamp_before_fence import STAMP_BEFORE_FENCE
 from tests.model.mutants.stamp_of_the_pin import STAMP_OF_THE_PIN
 from tests.model.mutants.version_counts_once import VERSION_COUNTS_ONCE
@@ -40,5 +46,9 @@ MUTANTS: tuple[Mutant, ...] = (
     LOCK_THAT_DOES_NOTHING,
     LOCKS_IN_ANY_ORDER,
     WAIT_WHILE_PINNED,
+    SHORTCUT_LEFT_OPEN,
+    SHORTCUT_OPENED_TOO_SOON,
+    SHORTCUT_NOT_CORRECTED,
+    SHORTCUT_REWRITTEN_AT_ONCE,
     *WEAKENED,
 )

@@ -16,6 +16,7 @@ from tests.model.scenarios.gaps import Gaps
 from tests.model.scenarios.load import Load
 from tests.model.scenarios.lock import Lock
 from tests.model.scenarios.ring import Ring
+from tests.model.scenarios.shortcut import Reused, Shortcut
 
 
 def without(labels: str, scenario: type[Scenario], memory: str, script: str, finds: str) -> Mutant:
@@ -34,6 +35,7 @@ LEFT_EARLIER = "R>USE W>FREE R! C! W!"  # the reader leaves, another advances, t
 PUBLISHED = "R>V1 W>DONE R1 R- R!"  # the new version is read, and the oldest words it allows
 CHANGING = "R>S2 R1 W>DONE R>V2 R- R!"  # an old leaf, new gap words, the oldest version allowed
 TAKEN = "R>T3 R1 A>W2 A1 A>W2 A1 R! A! B!"  # the writer comes round to records that were read
+CORRECTED = "A>D4 W! A! B!"  # the table was open before, and is read after it was corrected
 
 WEAKENED: tuple[Mutant, ...] = (
     without("E1", Epoch, "tso", "R>USE W! ~W R!", "reused under its reader"),
@@ -63,6 +65,10 @@ WEAKENED: tuple[Mutant, ...] = (
     without("T2", Events, "c11", "B! R! A!", "Race"),
     without("T3", Events, "c11", TAKEN, "Race"),
     without("T4", Events, "c11", TAKEN, "Race"),
+    without("D1", Reused, "c11", "W! R!", "Race"),
+    without("D2+P2", Shortcut, "c11", CORRECTED, "Race"),
+    without("D3", Reused, "c11", "W! R!", "Race"),
+    without("D4", Shortcut, "c11", CORRECTED, "Race"),
 )
 
 NOT_SHOWN = {

@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stressd_kernels import Arena, MapleTree
-from stressd_kernels.layout import SLOT_PRNG, SLOT_STOP, TREE_VERSION
+from stressd_kernels.layout import (
+    SHORTCUT_BELOW,
+    SLOT_PRNG,
+    SLOT_STOP,
+    TREE_SHORTCUT_BELOW,
+    TREE_SHORTCUT_MADE,
+    TREE_SHORTCUT_WAIT,
+    TREE_VERSION,
+)
 from stressd_kernels.maple import STRUCTURE
 from stressd_kernels.maple.pack import STAT_MERGE, STAT_SPANNING, STAT_SPLIT
 from stressd_kernels.prng import prng_state
@@ -77,6 +85,7 @@ class World(NamedTuple):
     writers: int
     at_the_end: bool = False  # of all keys; else at key 0
     reserved: bool = False  # some writes reserve
+    shortcut: bool = False  # look-ups begin with a table that names leaves
 
     @property
     def origin(self) -> int:
@@ -110,7 +119,7 @@ class Ground:
             self.arena.words[seat + SLOT_PRNG : seat + SLOT_PRNG + 4] = prng_state(seed, number)
         self.readers, self.writers = seats[:READERS], seats[READERS:]
         self.stop = self.readers[0] + SLOT_STOP
-        self.arena.offer(self.block, STRUCTURE, {*kind.verbs, *writes.VERBS})
+        self.arena.offer(self.block, STRUCTURE, {*kind.verbs, *writes.VERBS, Verb.SHORTCUT})
         self.totals = np.zeros(TOTALS, np.int64)
         self.facts = np.zeros(writes.FACTS, np.int64)
         self._logs = [np.zeros(LOG_WORDS, np.int64) for _ in self.readers]
@@ -122,7 +131,7 @@ class Ground:
         return (
             f"{judged:,} reads judged, {overlapped:,} beside a write, {third:,} {self.kind.third}; "
             f"{made:,} writes, {dict(zip(writes.FACT_NAMES, facts, strict=True))}, "
-            f"splits, merges, spanning stores: {self.restructured}"
+            f"splits, merges, spanning stores: {self.restructured}; {self.shortcuts:,} shortcuts"
         )
 
     @property
@@ -131,6 +140,11 @@ class Ground:
         words = self.arena.words
         stats = [int(words[self.block + at]) for at in (STAT_SPLIT, STAT_MERGE, STAT_SPANNING)]
         return stats[0], stats[1], stats[2]
+
+    @property
+    def shortcuts(self) -> int:
+        """How many tables were opened."""
+        return int(self.arena.words[self.block + TREE_SHORTCUT_MADE])
 
     def is_accounted(self) -> bool:
         """Tell whether every node is in one place, and none is left in limbo."""
@@ -151,6 +165,8 @@ class Ground:
         """Run all threads until one log is full, and put the writes in order: Wrong if one was."""
         self.tree.clear()
         words = self.arena.words
+        words[self.block + TREE_SHORTCUT_BELOW] = 1 if world.shortcut else SHORTCUT_BELOW
+        words[self.block + TREE_SHORTCUT_WAIT] = 0
         words[self.stop] = 0
         shape = np.zeros(states.SHAPE_WORDS, np.int64)
         shape[[states.CELLS, states.WIDE]] = world.cells, world.wide

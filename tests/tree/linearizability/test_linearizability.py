@@ -1,7 +1,6 @@
 """Every answer that any thread was given is judged exactly; one test for each kind of reader.
 
-STRESSD_READS=1e7    judge so many reads of each kind, some five seconds each; -s shows what
-                     the writers did meanwhile
+STRESSD_READS=1e8    judge so many reads of each kind; -s shows what the writers did meanwhile
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import pytest
 from tests.tree.linearizability import writes
 from tests.tree.linearizability.ground import KINDS, Ground, World, Wrong
 
-READS = int(float(os.environ.get("STRESSD_READS", "1e6")))
+READS = int(float(os.environ.get("STRESSD_READS", "1e7")))
 BESIDE_A_WRITE = READS // 100  # at least so many, or nothing was tested
 ROUNDS_MAX = 1000 + READS // 200  # far more than it takes, unless readers hardly get to run
 WORLDS = [
@@ -23,6 +22,8 @@ WORLDS = [
     World(cells=150, wide=60, writers=1, at_the_end=True),
     World(cells=400, wide=40, writers=2),
     World(cells=150, wide=20, writers=2, reserved=True),
+    World(cells=1200, wide=4, writers=1, shortcut=True),
+    World(cells=1200, wide=9, writers=2, at_the_end=True, reserved=True, shortcut=True),
     World(cells=400, wide=400, writers=2, at_the_end=True, reserved=True),
 ]
 
@@ -42,6 +43,7 @@ def test_every_answer_is_right_at_some_instant(kind: str) -> None:
     assert third < judged
     assert ground.facts.min() > 0
     assert min(ground.restructured) > 0
+    assert ground.shortcuts > 10
     assert ground.is_accounted()
     assert ground.facts[writes.MADE] > ground.facts[writes.IN_PLACE] + sum(ground.restructured)
 
