@@ -189,8 +189,8 @@ def shortcut_correct(words, table, path, ref):
 def shortcut_make(words, tree):
     """Make a table for the tree as it is, and open it if it is of use.
 
-    The caller holds the lock. It takes some microseconds: a few nanoseconds for each bucket and
-    one descent for each node that is named, of which there are BUCKETS_MAX at most.
+    The caller holds the lock. It takes 1 us at 1e5 entries and 16 at 1e6: some nanoseconds for each
+    bucket, and one descent for each node that is named.
     """
     words[tree + TREE_SHORTCUT_DUE] = UMAX
     depth, nodes = middle_of(words, tree)
@@ -209,6 +209,10 @@ def shortcut_make(words, tree):
         words[tree + TREE_SHORTCUT_MADE] += U1
         words[tree + TREE_SHORTCUT_DEPTH] = np.uint64(depth)
         store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
+    else:  # so are its keys: it is asked again when half as many writes as leaves have passed
+        words[tree + TREE_SHORTCUT_DUE] = (
+            load_relaxed(words, tree + TREE_VERSION) + words[tree + TREE_LEAVES]
+        )
 
 
 @kernel
@@ -266,7 +270,10 @@ def buckets_lay(words, tree, table, depth, nodes):
 
 @kernel
 def buckets_fill(words, tree, table, depth):
-    """Name in each bucket what its keys belong to, and count the nodes."""
+    """Name in each bucket what its keys belong to, and count the nodes.
+
+    Where that is more than two nodes it is the root, which is linked as long as the table is open.
+    """
     root = load_relaxed(words, tree + TREE_ROOT)
     size = (U1 << words[table + SHIFT]) - U1
     first = words[table + BASE]
