@@ -71,13 +71,13 @@ TREE_COUNT = 4 * LINE_WORDS + 1  # entries; this line is written under the lock 
 TREE_HEIGHT = 4 * LINE_WORDS + 2
 TREE_LEAVES = 4 * LINE_WORDS + 3
 TREE_INNERS = 4 * LINE_WORDS + 4
-TREE_SHORTCUT_DEPTH = 4 * LINE_WORDS + 5  # of the nodes that the table names; 0: there is none
-TREE_SHORTCUT_DUE = 4 * LINE_WORDS + 6  # version from which another is to be made
+TREE_SHORTCUT_DEPTH = 4 * LINE_WORDS + 5  # down to which a table names nodes; 0: there is none
+TREE_SHORTCUT_DUE = 4 * LINE_WORDS + 6  # version from which one is to be made, or gone on with
 TREE_SHORTCUT_MADE = 4 * LINE_WORDS + 7  # tables ever opened
-TREE_SHORTCUT_STAMPS = 4 * LINE_WORDS + 8  # of each of the two: when it was given up; 0: never
+TREE_SHORTCUT_STAMPS = 4 * LINE_WORDS + 8  # of each of the two: when it was retired; 0: never
 TREE_SHORTCUT_BELOW = 4 * LINE_WORDS + 10  # levels from the nodes that are named to the entries
 TREE_SHORTCUT_WAIT = 4 * LINE_WORDS + 11  # versions from one table to the next, at least
-TREE_SHORTCUT_LAST = 4 * LINE_WORDS + 12  # which of the two was begun last: 0 or 1
+TREE_SHORTCUT_LAST = 4 * LINE_WORDS + 12  # which of the two was opened last: 0 or 1
 TREE_STATS = 5 * LINE_WORDS  # restructures by kind, see maple/pack.py
 FLAG_GAPS = 1
 

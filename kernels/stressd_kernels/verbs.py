@@ -39,7 +39,7 @@ tree, never a structure.
     REBUILD         for the structure's own writes, called through their addresses because they
     RESERVE         are large and would otherwise be compiled into each: first, last, value;
     COLLECT         nothing; how many nodes to free beyond the usual;
-    SHORTCUT        nothing, and the caller holds the lock
+    SHORTCUT        how many buckets to fill at most. The caller holds the lock
 
 A value is 1 .. 2**63 - 1, or ZERO to reserve. RESULT_VERSION is the version after a write, or
 the one that it left as it was; reads that compare versions leave theirs.

@@ -1,7 +1,7 @@
 """The shortcut of a tree at rest, read word by word; and trees made to have one that are small.
 
 A tree of fewer than five levels has none by itself: `shorten` lets the table name nodes nearer to
-the entries, and lets it be made again as soon as it was given up, if its readers have left.
+the entries, and lets another be made as soon as it is worn, if the readers of the last have left.
 """
 
 from __future__ import annotations
@@ -15,16 +15,30 @@ from stressd_kernels import Arena, MapleTree
 from stressd_kernels.door import borrowed, driver, entry_call
 from stressd_kernels.epoch import GRACE_EPOCHS, epoch_pin, epoch_try_advance, epoch_unpin
 from stressd_kernels.layout import (
+    SHORTCUT_WORDS,
+    SHORTCUTS,
+    TREE_ID,
     TREE_SHORTCUT,
     TREE_SHORTCUT_BELOW,
-    TREE_SHORTCUT_DEPTH,
     TREE_SHORTCUT_DUE,
+    TREE_SHORTCUT_LAST,
     TREE_SHORTCUT_MADE,
     TREE_SHORTCUT_WAIT,
     U0,
+    UMAX,
 )
 from stressd_kernels.maple import STRUCTURE
-from stressd_kernels.maple.shortcut import BASE, BUCKET_WORDS, BUCKETS, LIMIT, SHIFT
+from stressd_kernels.maple.buckets import (
+    BASE,
+    BUCKET_WORDS,
+    BUCKETS,
+    BUCKETS_MAX,
+    DEPTH,
+    FILLED,
+    LIMIT,
+    SHIFT,
+    WORN,
+)
 from stressd_kernels.verbs import Verb
 
 Keys = npt.NDArray[np.uint64]
@@ -43,7 +57,7 @@ class Bucket(NamedTuple):
 def shorten(tree: MapleTree, below: int) -> None:
     """Have the table of a tree name nodes `below` levels above the entries (1: leaves).
 
-    The next write makes it, and so does each one after it was given up.
+    It is made from the next write on, and so is another whenever it was retired or is worn.
     """
     words, block = tree.arena.words, tree._block
     words[block + TREE_SHORTCUT_DUE] = 0
@@ -57,20 +71,50 @@ def table_of(tree: MapleTree) -> int:
 
 
 def has_shortcut(tree: MapleTree) -> bool:
-    """Tell whether look-ups begin with a table; whoever keeps it knows that."""
-    named = int(tree.arena.words[tree._block + TREE_SHORTCUT_DEPTH]) != 0
-    assert named == (table_of(tree) != 0)
-    return named
+    """Tell whether look-ups begin with a table."""
+    return table_of(tree) != 0
 
 
 def depth_of(tree: MapleTree) -> int:
     """Return the depth of the nodes that the table names, or 0."""
-    return int(tree.arena.words[tree._block + TREE_SHORTCUT_DEPTH])
+    table = table_of(tree)
+    return int(tree.arena.words[table + DEPTH]) if table else 0
 
 
 def tables_made(tree: MapleTree) -> int:
-    """Return how many tables the tree has begun."""
+    """Return how many tables the tree has opened."""
     return int(tree.arena.words[tree._block + TREE_SHORTCUT_MADE])
+
+
+def wear_of(tree: MapleTree) -> int:
+    """Return how many sides of the open table were led further up, and what stands for others."""
+    table = table_of(tree)
+    return int(tree.arena.words[table + WORN]) if table else 0
+
+
+def is_making(tree: MapleTree) -> bool:
+    """Tell whether another table is being made, or waits for its turn."""
+    return int(tree.arena.words[tree._block + TREE_SHORTCUT_DUE]) != UMAX
+
+
+def filled_buckets(tree: MapleTree) -> int:
+    """Return how many buckets of a table that is not open yet are filled."""
+    words = tree.arena.words
+    last = int(words[tree._block + TREE_SHORTCUT_LAST])
+    number = 2 * int(words[tree._block + TREE_ID]) + 1 - last
+    spare = SHORTCUTS + number * SHORTCUT_WORDS
+    return int(words[spare + FILLED]) if words[spare + DEPTH] else 0
+
+
+def let_make(tree: MapleTree, first: int, last: int, value: int) -> None:
+    """Erase and store an entry until no table is to be made any more; all readers have left."""
+    for _ in range(BUCKETS_MAX):
+        if not is_making(tree):
+            return
+        assert readers_leave(tree.arena)
+        tree.erase(first)
+        tree.store(first, last, value)
+    raise AssertionError("the table is never finished")
 
 
 def buckets(tree: MapleTree) -> list[Bucket]:

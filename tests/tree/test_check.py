@@ -199,12 +199,6 @@ def bucket_word(which: int, word: Callable[[Bucket], int]) -> Break:
     return broken
 
 
-def half_of_a_bucket(words: Words, tree: MapleTree) -> None:
-    """Let one bucket of one node seem to have two."""
-    bucket = next(bucket for bucket in buckets(tree) if bucket.pivot == MAX)
-    words[bucket.at] = bucket.first
-
-
 MISLEADING: dict[str, Break] = {
     "the first node of a bucket": bucket_word(1, lambda bucket: bucket.refs[1]),
     "the second node of a bucket": bucket_word(2, lambda bucket: bucket.refs[0]),
@@ -212,7 +206,6 @@ MISLEADING: dict[str, Break] = {
     "a border too low": bucket_word(0, lambda bucket: bucket.pivot - 1),
     "a border too high": bucket_word(0, lambda bucket: bucket.pivot + 1),
     "no border": bucket_word(0, lambda _: MAX),
-    "a border where none is": half_of_a_bucket,
     "a table that nobody keeps": put(TREE_SHORTCUT_DEPTH, 0, "tree"),
     "another level": put(TREE_SHORTCUT_DEPTH, 1, "tree"),
     "a table that stayed closed": put(TREE_SHORTCUT, 0, "tree"),

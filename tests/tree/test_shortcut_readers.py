@@ -1,8 +1,6 @@
-"""A table that was given up is written again only when nobody can read it any more."""
+"""A table is made beside the open one, and written again only when nobody can read it any more."""
 
 from __future__ import annotations
-
-import itertools
 
 from stressd_kernels import Arena, MapleTree
 from stressd_kernels.epoch import announce_of
@@ -12,28 +10,47 @@ from stressd_kernels.layout import (
     SHORTCUT_WORDS,
     TREE_SHORTCUT_WAIT,
 )
+from stressd_kernels.maple.buckets import BUCKETS, LIMIT
+from stressd_kernels.maple.shortcut import STEP
 from tests.tree.pair import adjacent, apart
 from tests.tree.shortcuts import (
-    has_shortcut,
+    filled_buckets,
+    is_making,
+    let_make,
     readers_leave,
     shorten,
     table_of,
     tables_made,
 )
 
+WIDE = adjacent(5000, 100_000)
+ROOMY = 490_000_000  # here nodes have free slots up to the root, and so it is not replaced
+
 
 def content(tree: MapleTree, table: int) -> list[int]:
-    """Return the words of a table, open or not."""
-    return tree.arena.words[table : table + SHORTCUT_WORDS].tolist()
+    """Return what look-ups read of a table, open or not."""
+    words = tree.arena.words[table : table + SHORTCUT_WORDS]
+    return words[: LIMIT + 1].tolist() + words[BUCKETS:].tolist()
 
 
-def give_up(tree: MapleTree, number: int) -> None:
-    """Split a leaf, and so have the table that names it given up."""
-    made = tables_made(tree)
-    for key in itertools.count(number * 1000):
-        if tables_made(tree) > made or not has_shortcut(tree):
+def wear(tree: MapleTree, number: int) -> None:
+    """Split leaves, and so wear the table that names them, until another is to be made."""
+    for key in range(ROOMY + number * 1000, ROOMY + number * 1000 + 200):
+        if is_making(tree):
             return
         tree.store(key, key, 7)
+    raise AssertionError("the table does not wear out")
+
+
+def renew(tree: MapleTree, number: int) -> None:
+    """Wear the table out, and have the other one opened."""
+    made = tables_made(tree)
+    wear(tree, number)
+    for key in range(ROOMY + number * 1000 + 500, ROOMY + number * 1000 + 700):
+        if tables_made(tree) > made:
+            return
+        tree.store(key, key, 7)
+    raise AssertionError("no other table is opened")
 
 
 def pin(arena: Arena, reader: int) -> None:
@@ -42,45 +59,45 @@ def pin(arena: Arena, reader: int) -> None:
 
 
 def test_a_table_is_not_written_while_somebody_may_read_it() -> None:
-    """There are two: while one waits for a reader, the other is made; then there is none."""
+    """There are two: while one waits for its reader, the other is open, however worn it is."""
     arena = Arena(32 << 20)
     tree = MapleTree(arena=arena)
     shorten(tree, below=1)
-    tree.build(adjacent(1000, 1000))
+    tree.build(WIDE)
     with arena.seated() as reader:
         first = table_of(tree)
         pin(arena, reader)
-        give_up(tree, 1)
+        renew(tree, 1)
         second = table_of(tree)
         assert second not in (0, first)
         before = content(tree, first)
-        give_up(tree, 2)
+        wear(tree, 2)
         for number in range(3, 9):
             assert not readers_leave(arena)
-            assert not has_shortcut(tree)
-            tree.store(number * 1000, number * 1000, 7)
-            assert tree.load(number * 1000) == 7
+            for key in range(ROOMY + number * 1000, ROOMY + number * 1000 + 50):
+                tree.store(key, key, 7)
+                assert tree.load(key) == 7
+            assert table_of(tree) == second
             assert content(tree, first) == before
         arena.words[announce_of(reader)] = 0
-        assert readers_leave(arena)
-        tree.store(9000, 9000, 7)
+        let_make(tree, ROOMY, ROOMY, 7)
     assert table_of(tree) == first
     assert content(tree, first) != before
     assert tree.check() is None
 
 
 def test_a_reader_that_came_later_holds_nothing_up() -> None:
-    """It cannot have seen the table that was given up before it came."""
+    """It cannot have seen the table that was retired before it came."""
     arena = Arena(32 << 20)
     tree = MapleTree(arena=arena)
     shorten(tree, below=1)
-    tree.build(adjacent(1000, 1000))
+    tree.build(WIDE)
     first = table_of(tree)
-    give_up(tree, 1)
+    renew(tree, 1)
     assert readers_leave(arena)
     with arena.seated() as reader:
         pin(arena, reader)
-        give_up(tree, 2)
+        renew(tree, 2)
         assert table_of(tree) == first
         arena.words[announce_of(reader)] = 0
 
@@ -110,15 +127,23 @@ def test_a_reader_of_a_closed_tree_is_waited_for() -> None:
 
 
 def test_a_table_is_not_made_again_at_once() -> None:
-    """As many writes pass as it costs to make one: a tree whose tables do not last has none."""
+    """As many writes pass as it costs to make one; then each fills some buckets of it."""
     tree = MapleTree(arena=Arena(32 << 20))
     shorten(tree, below=1)
     tree.arena.words[tree._block + TREE_SHORTCUT_WAIT] = SHORTCUT_WAIT
-    tree.build(adjacent(1000, 1000))
-    give_up(tree, 1)
-    passed = 0
-    while not has_shortcut(tree):
-        tree.store(500_000 + passed, 500_000 + passed, 7)
-        tree.erase(500_000 + passed)
+    tree.build(WIDE)
+    made, first = tables_made(tree), table_of(tree)
+    wear(tree, 1)
+    passed, filling, filled = 0, 0, 0
+    while tables_made(tree) == made:
+        assert table_of(tree) == first
+        assert 0 <= filled_buckets(tree) - filled <= 2 * STEP
+        filled = filled_buckets(tree)
+        filling += filled > 0
+        tree.store(ROOMY + passed, ROOMY + passed, 7)
+        tree.erase(ROOMY + passed)
         passed += 1
-    assert SHORTCUT_WAIT // 4 - 4 <= passed <= SHORTCUT_WAIT
+        assert tree.check() is None
+    assert SHORTCUT_WAIT // 4 - 4 <= passed - filling <= SHORTCUT_WAIT
+    assert filling > 1
+    assert not is_making(tree)

@@ -22,8 +22,8 @@ from stressd_kernels.layout import (
     WORD_BYTES,
 )
 from stressd_kernels.maple import STRUCTURE
+from stressd_kernels.maple.buckets import BUCKET_WORDS, BUCKETS, LIMIT
 from stressd_kernels.maple.node import SLOTS
-from stressd_kernels.maple.shortcut import BUCKET_WORDS, BUCKETS, LIMIT
 from stressd_kernels.memory import Arena
 from stressd_kernels.status import KEY_MAX, Status
 from stressd_kernels.verbs import Verb

@@ -2,7 +2,7 @@
 
 node      what a node is, and the invariants
 search    look-ups of readers             gaps     gap search of readers
-shortcut  past the upper levels
+shortcut  past the upper levels          buckets  the table of a shortcut
 ranges    what a cursor sees              allocate gaps found and taken
 scan      many entries at a time
 walk      the writer's path               edit     writes inside one leaf

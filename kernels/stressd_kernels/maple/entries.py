@@ -70,7 +70,7 @@ from stressd_kernels.maple.search import (
     tree_next,
     tree_prev,
 )
-from stressd_kernels.maple.shortcut import shortcut_hasten, shortcut_make
+from stressd_kernels.maple.shortcut import STEP, shortcut_make
 from stressd_kernels.refs import NO_REF, SUBTREE_BIT
 from stressd_kernels.status import Status
 from stressd_kernels.verbs import Verb, structure_call
@@ -178,7 +178,7 @@ def write_end(words, tree, slot, status, extra):
     if unlikely(status != OK):
         words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)  # as it was
     if unlikely(words[slot + RESULT_VERSION] >= words[tree + TREE_SHORTCUT_DUE]):
-        structure_call(words, SHORTCUT, tree, slot, U0, U0, U0, U0, U0)
+        structure_call(words, SHORTCUT, tree, slot, STEP, U0, U0, U0, U0)
     hold_end(words, tree, slot)
     if unlikely(extra != U0 or limbo_is_due(words, slot)):
         structure_call(words, COLLECT, tree, slot, extra, U0, U0, U0, U0)
@@ -336,7 +336,8 @@ def build(base, tree, slot, a, b, c, d, e):
     words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    shortcut_hasten(words, tree)
+    if words[tree + TREE_SHORTCUT_DUE] != UMAX:
+        structure_call(words, SHORTCUT, tree, slot, UMAX, U0, U0, U0, U0)
     return write_end(words, tree, slot, status, max(nodes, U1))  # it takes any number
 
 
@@ -359,7 +360,7 @@ def copy(base, tree, slot, a, b, c, d, e):
     status = copy_locked(words, source, tree, slot)
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
     if words[tree + TREE_SHORTCUT_DUE] != UMAX:
-        structure_call(words, SHORTCUT, tree, slot, U0, U0, U0, U0, U0)
+        structure_call(words, SHORTCUT, tree, slot, UMAX, U0, U0, U0, U0)
     locks_give(words, source, tree)
     structure_call(words, COLLECT, tree, slot, nodes, U0, U0, U0, U0)
     return status
@@ -421,6 +422,6 @@ def collect(base, tree, slot, a, b, c, d, e):
 
 @entry
 def shortcut(base, tree, slot, a, b, c, d, e):
-    """SHORTCUT: give look-ups a table past the upper levels, if the tree is tall enough."""
-    shortcut_make(words_at(base), tree)
+    """SHORTCUT: make a buckets of the table that leads look-ups past the upper levels."""
+    shortcut_make(words_at(base), tree, a)
     return OK

@@ -44,7 +44,7 @@ from stressd_kernels.layout import (
     U2,
 )
 from stressd_kernels.maple.node import GAP_FIRST, SLOT_FIRST
-from stressd_kernels.maple.shortcut import shortcut_close, shortcut_follow, shortcut_meets
+from stressd_kernels.maple.shortcut import shortcut_close, shortcut_concerns, shortcut_follow
 from stressd_kernels.maple.walk import LEFT, PATH_PLACE
 
 GAPS = np.uint64(FLAG_GAPS)
@@ -59,8 +59,8 @@ def publish(words, tree, slot, depth, ref, gap):
     """
     version = load_relaxed(words, tree + TREE_VERSION)
     store_relaxed(words, tree + TREE_VERSION, version + U1)
-    named = shortcut_meets(words, tree, depth)
-    if unlikely(named):
+    concerned = shortcut_concerns(words, tree, depth)
+    if unlikely(concerned):
         shortcut_close(words, tree)
     fence_release("P2")  # pairs with V2 (instant_held)
     if depth == 0:
@@ -73,7 +73,7 @@ def publish(words, tree, slot, depth, ref, gap):
             gaps_propagate(words, slot, depth - 1, gap)
     store_release(words, tree + TREE_VERSION, version + U2, "P4")  # pairs with V1 (instant_begin)
     words[slot + RESULT_VERSION] = version + U2
-    if unlikely(named):
+    if unlikely(concerned):
         shortcut_follow(words, tree, slot, depth, ref)
 
 

@@ -1,27 +1,28 @@
 """The shortcut of a tall tree: a table that leads from a key past the upper levels.
 
-The key, less BASE and shifted right, is the number of a bucket. A bucket names the nodes of one
-depth that its keys belong to, one or two, with the last key of the first; or the root, if they
-are more. So a look-up goes to the node three levels above the entries with two reads, where the
-way from the root takes two reads and a search at each level: among 1e6 entries it saves three of
-six. How well that works depends on the keys: where they lie in few buckets most of these name
-the root, and no such table is opened (shortcut_make).
-
-    table + 0  BASE   first key of bucket 0           table + 2  LIMIT  buckets
-    table + 1  SHIFT  keys of a bucket, as a power    table + 16 ..     buckets, four words each:
-                      of two                          last key of the first node, the two references
+The key, less BASE and shifted right, is the number of a bucket. A bucket has two sides, with the
+last key of the first, and each side names a node that holds all its keys. So a look-up goes to the
+node three levels above the entries with two reads, where the way from the root takes two reads and
+a search at each level: among 1e6 entries it saves three of six. How well that works depends on the
+keys: where they lie in few buckets most of these name a node further up, and no such table is
+opened (table_end). Its words are told in buckets.py.
 
 Why a look-up that begins here is as strict as one that begins at the root. While TREE_SHORTCUT
-names a table, every node in it is linked: that word is cleared *before* a node at that depth or
-above is replaced (P1), and set again only after the table follows. So a reader that reads it finds
-in a bucket a node that was linked at that moment, or, if the table was corrected meanwhile, one
-that was linked later: each lies inside its operation. A node that replaces one at that depth has
-the span of the other, so the keys between buckets and nodes never change in place; a write that
-changes spans, and each that replaces a node further up, gives the table up.
+names a table, every node in it is linked: that word is cleared *before* a node at the depth it
+names or above is replaced (P1), and set again only after the table follows. So a reader that
+reads it finds in a bucket a node that was linked at that moment, or, if the table was corrected
+meanwhile, one that was linked later: each lies inside its operation.
 
-A table that was given up is written again only when its readers have left (protocol E), also those
+What replaces a node has the span of that node, whatever changed below it. So to follow is to name
+the new node on each side that lies in its span: one at the named depth is named instead of the old
+one; one further up, below which spans changed, holds the side's keys as well, and look-ups have
+some levels more to go. Borders between sides never change in place. A table that is worn by that,
+or outgrown, is replaced by another, which is made while it is open, a few buckets after each write;
+both follow meanwhile. A new root retires both.
+
+A table that was retired is written again only when its readers have left (protocol E), also those
 of a tree that was closed since, and so each tree has two. If a reader holds the epoch that long,
-the tree has no shortcut meanwhile.
+the one that is open goes on.
 
 Ordering                                           pairs with   and forbids
     D1  release, opening a table                   D3           a bucket before its content
@@ -50,15 +51,12 @@ from stressd_kernels.door import (
     store_release,
 )
 from stressd_kernels.epoch import epoch_expired, epoch_stamp
-from stressd_kernels.lanes import lanes_below
 from stressd_kernels.layout import (
     SHORTCUT_WORDS,
     SHORTCUTS,
     TREE_HEIGHT,
     TREE_ID,
-    TREE_INNERS,
     TREE_LEAVES,
-    TREE_ROOT,
     TREE_SHORTCUT,
     TREE_SHORTCUT_BELOW,
     TREE_SHORTCUT_DEPTH,
@@ -73,21 +71,30 @@ from stressd_kernels.layout import (
     U2,
     UMAX,
 )
-from stressd_kernels.maple.node import SLOT_FIRST, slot_high, slot_low
+from stressd_kernels.maple.buckets import (
+    BASE,
+    BUCKET_WORDS,
+    BUCKETS,
+    DEPTH,
+    FILLED,
+    LIMIT,
+    NAMED,
+    NAMED_LAST,
+    NODES,
+    SHIFT,
+    WORN,
+    buckets_fill,
+    buckets_hold,
+    buckets_lay,
+    middle_of,
+)
 from stressd_kernels.maple.walk import LEFT, PATH_HIGH, PATH_LOW
 from stressd_kernels.refs import NO_REF, NODE_MASK
 
-BASE = 0
-SHIFT = 1
-LIMIT = 2
-NAMED = 3  # nodes that buckets name, for who makes the table
-BUCKETS = 16
-BUCKET_WORDS = 4
-BUCKETS_MAX = (SHORTCUT_WORDS - BUCKETS) // BUCKET_WORDS
-BUCKETS_MIN = 4 if MODEL else 64
-BUCKETS_A_NODE = np.uint64(4)  # at most, and half of that at least
+STEP = U1 if MODEL else np.uint64(32)  # buckets that are filled after one write
 DEPTH_MIN = U2  # of the nodes: one level less is not worth the table's own two reads
-NODES_MAX = np.uint64(BUCKETS_MAX // 2)
+OUTGROWN = np.uint64(8)  # what a change beyond the buckets wears, in sides: those of a node
+WORN_SHIFT = np.uint64(3)  # a table is replaced when one side in sixteen is worn
 NO_TABLE = np.uint64(0)
 
 
@@ -106,15 +113,15 @@ def shortcut_to(words, tree, key):
         return NO_REF
     at = table + BUCKETS + BUCKET_WORDS * np.int64(bucket)
     side = np.int64(key > words[at])
-    return load_ref(words, at + 1 + side, "D4")  # pairs with D2 (shortcut_correct)
+    return load_ref(words, at + 1 + side, "D4")  # pairs with D2 (table_correct)
 
 
 # -- for writers: the caller holds the lock (W1) ---------------------------------------------
 
 
 @kernel_inline
-def shortcut_meets(words, tree, depth):
-    """Say whether the table must know of a node that is replaced at `depth`."""
+def shortcut_concerns(words, tree, depth):
+    """Say whether a table must know of a node that is replaced at `depth`."""
     return np.uint64(depth) <= words[tree + TREE_SHORTCUT_DEPTH]
 
 
@@ -126,17 +133,39 @@ def shortcut_close(words, tree):
 
 @kernel
 def shortcut_follow(words, tree, slot, depth, ref):
-    """After `ref` was published at `depth` of the left path: correct the table, or give it up."""
-    if depth > 0 and np.uint64(depth) == words[tree + TREE_SHORTCUT_DEPTH]:
-        table = table_of(words, tree)
-        shortcut_correct(words, table, slot + LEFT + depth, ref)
-        store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
+    """After `ref` was published at `depth` of the left path: correct the tables, open the one."""
+    if depth == 0:
+        shortcut_retire(words, tree)
         return
-    if words[tree + TREE_SHORTCUT_DEPTH] != U0:
-        last = np.int64(words[tree + TREE_SHORTCUT_LAST])
-        words[tree + TREE_SHORTCUT_STAMPS + last] = epoch_stamp(words)
-        words[tree + TREE_SHORTCUT_DEPTH] = U0
+    path = slot + LEFT + depth
+    for number in (0, 1):
+        table_correct(words, table_at(words, tree, number), path, np.uint64(depth), ref)
+    table = table_opened(words, tree)
+    if words[table + DEPTH] == U0:
+        return
+    store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
+    worn = words[table + WORN] > words[table + LIMIT] >> WORN_SHIFT
+    if worn and words[tree + TREE_SHORTCUT_DUE] == UMAX:
+        shortcut_postpone(words, tree)
+
+
+@kernel
+def shortcut_retire(words, tree):
+    """Do without: the root was replaced, and TREE_SHORTCUT is cleared."""
+    table = table_opened(words, tree)
+    if words[table + DEPTH] != U0:
+        stamp_now(words, tree)
+    words[table + DEPTH] = U0
+    words[table_spare(words, tree) + DEPTH] = U0  # nobody has seen it
+    words[tree + TREE_SHORTCUT_DEPTH] = U0
     shortcut_postpone(words, tree)
+
+
+@kernel
+def stamp_now(words, tree):
+    """Note that from now on no reader finds the table that was opened last."""
+    last = np.int64(words[tree + TREE_SHORTCUT_LAST])
+    words[tree + TREE_SHORTCUT_STAMPS + last] = epoch_stamp(words)
 
 
 @kernel
@@ -148,185 +177,147 @@ def shortcut_postpone(words, tree):
     words[tree + TREE_SHORTCUT_DUE] = version + wait if tall else UMAX
 
 
-@kernel
-def shortcut_hasten(words, tree):
-    """Let the next table be made at once, if there is to be one: the tree was just built."""
-    if words[tree + TREE_SHORTCUT_DUE] != UMAX:
-        words[tree + TREE_SHORTCUT_DUE] = U0
+@kernel_inline
+def table_at(words, tree, number):
+    """Return the word index of one of the tree's two tables."""
+    pair = U2 * words[tree + TREE_ID]
+    return SHORTCUTS + np.int64(pair + np.uint64(number)) * SHORTCUT_WORDS
 
 
 @kernel_inline
-def table_of(words, tree):
-    """Return the word index of the table that was begun last."""
-    number = U2 * words[tree + TREE_ID] + words[tree + TREE_SHORTCUT_LAST]
-    return SHORTCUTS + np.int64(number) * SHORTCUT_WORDS
+def table_opened(words, tree):
+    """Return the word index of the table that was opened last."""
+    return table_at(words, tree, words[tree + TREE_SHORTCUT_LAST])
+
+
+@kernel_inline
+def table_spare(words, tree):
+    """Return the word index of the other one, which is being made or at rest."""
+    return table_at(words, tree, U1 - words[tree + TREE_SHORTCUT_LAST])
 
 
 @kernel
-def shortcut_correct(words, table, path, ref):
-    """Name `ref` wherever the table names the node on a path; both have the same span.
+def table_correct(words, table, path, depth, ref):
+    """Name `ref` on each side that lies in the span of the node on a path, at `depth`.
 
     path  word index of the path's node at that depth
     """
-    low = words[path + PATH_LOW]
-    high = words[path + PATH_HIGH]
-    base = words[table + BASE]
-    if high < base:
+    if depth > words[table + DEPTH]:
         return
-    first = (max(low, base) - base) >> words[table + SHIFT]
-    last = min((high - base) >> words[table + SHIFT], words[table + LIMIT] - U1)
-    for bucket in range(np.int64(first), np.int64(last) + 1):
-        at = table + BUCKETS + BUCKET_WORDS * bucket
-        for side in (1, 2):
-            if load_relaxed(words, at + side) & NODE_MASK == words[path]:
-                store_release(words, at + side, ref, "D2")  # pairs with D4 (shortcut_to)
+    low, high = words[path + PATH_LOW], words[path + PATH_HIGH]
+    base, shift = words[table + BASE], words[table + SHIFT]
+    size = U1 << shift
+    worn = U0
+    if low < base or (high - base) >> shift >= words[table + LIMIT]:
+        worn = OUTGROWN
+    end = U0
+    if high >= base:
+        end = min(((high - base) >> shift) + U1, words[table + FILLED])
+    bucket = (max(low, base) - base) >> shift
+    while bucket < end:
+        at = table + BUCKETS + BUCKET_WORDS * np.int64(bucket)
+        first = base + (bucket << shift)
+        last = first + (size - U1)
+        border = min(words[at], last)
+        if low <= first and border <= high:
+            worn += side_correct(words, at + 1, words[path], ref)
+        if low <= border + U1 and last <= high and border < last:
+            worn += side_correct(words, at + 2, words[path], ref)
+        bucket += U1
+    if depth < words[table + DEPTH]:
+        words[table + WORN] += worn
+
+
+@kernel_inline
+def side_correct(words, at, node, ref):
+    """Name `ref` at words[at]; return 1 if another node than the one it replaces was named."""
+    before = load_relaxed(words, at)
+    store_release(words, at, ref, "D2")  # pairs with D4 (shortcut_to)
+    return np.uint64(before & NODE_MASK != node)
 
 
 # -- making one ------------------------------------------------------------------------------
 
 
 @kernel
-def shortcut_make(words, tree):
-    """Make a table for the tree as it is, and open it if it is of use.
+def shortcut_make(words, tree, most):
+    """Make a table for the tree as it is, `most` buckets of it; open it when they are all filled.
 
-    The caller holds the lock. It takes 1 us at 1e5 entries and 16 at 1e6: some nanoseconds for each
-    bucket, and one descent for each node that is named.
+    The caller holds the lock. It takes 1 us at 1e5 entries and 16 at 1e6, all steps together: some
+    nanoseconds for each bucket, and one descent for each node that is named.
     """
+    table = table_spare(words, tree)
+    if words[table + DEPTH] == U0 and not table_begin(words, tree, table):
+        return
+    buckets_fill(words, tree, table, most)
+    words[tree + TREE_SHORTCUT_DUE] = U0
+    if words[table + FILLED] == words[table + LIMIT]:
+        words[tree + TREE_SHORTCUT_DUE] = UMAX
+        table_end(words, tree, table)
+
+
+@kernel
+def table_begin(words, tree, table):
+    """Lay an empty table out for the tree as it is; say whether it is of any use to go on."""
     words[tree + TREE_SHORTCUT_DUE] = UMAX
     depth, nodes = middle_of(words, tree)
-    if depth < 1 or words[tree + TREE_SHORTCUT_DEPTH] != U0:
-        return
-    other = U1 - words[tree + TREE_SHORTCUT_LAST]
-    stamp = words[tree + TREE_SHORTCUT_STAMPS + np.int64(other)]
+    if depth < 1:
+        return False
+    spare = np.int64(U1 - words[tree + TREE_SHORTCUT_LAST])
+    stamp = words[tree + TREE_SHORTCUT_STAMPS + spare]
     if stamp != U0 and not epoch_expired(words, stamp):
         shortcut_postpone(words, tree)
-        return
-    words[tree + TREE_SHORTCUT_LAST] = other
-    table = table_of(words, tree)
-    buckets_lay(words, tree, table, depth, nodes)
-    buckets_fill(words, tree, table, depth)
-    if words[table + NAMED] << U1 >= nodes and words[table + LIMIT] > U0:
-        words[tree + TREE_SHORTCUT_MADE] += U1
-        words[tree + TREE_SHORTCUT_DEPTH] = np.uint64(depth)
+        return False
+    words[table + DEPTH] = np.uint64(depth)
+    words[table + NODES] = nodes
+    for word in (FILLED, NAMED, NAMED_LAST, WORN):
+        words[table + word] = U0
+    depth_settle(words, tree)
+    buckets_lay(words, tree, table)
+    return True
+
+
+@kernel
+def table_end(words, tree, table):
+    """Open a table that is filled, instead of the one before, if it names half of the nodes."""
+    before = table_opened(words, tree)
+    useful = words[table + NAMED] << U1 >= words[table + NODES] and words[table + LIMIT] > U0
+    if useful:
         store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
+        if words[before + DEPTH] != U0:
+            stamp_now(words, tree)
+        words[before + DEPTH] = U0
+        words[tree + TREE_SHORTCUT_LAST] = U1 - words[tree + TREE_SHORTCUT_LAST]
+        words[tree + TREE_SHORTCUT_MADE] += U1
     else:  # so are its keys: it is asked again when half as many writes as leaves have passed
+        words[table + DEPTH] = U0
         words[tree + TREE_SHORTCUT_DUE] = (
             load_relaxed(words, tree + TREE_VERSION) + words[tree + TREE_LEAVES]
         )
+    depth_settle(words, tree)
 
 
 @kernel
-def middle_of(words, tree):
-    """Return (depth, nodes): which nodes to name, and about how many they are; depth 0: none."""
-    below = np.int64(words[tree + TREE_SHORTCUT_BELOW])
-    depth = np.int64(words[tree + TREE_HEIGHT]) - below
-    inners = words[tree + TREE_INNERS]
-    nodes = words[tree + TREE_LEAVES]
-    if depth < 1 or inners == U0:
-        return 0, U0
-    fan = (nodes + inners - U1) // inners  # every node but the root is in some slot
-    for _ in range(below - 1):
-        nodes = nodes // fan
-    while nodes > NODES_MAX:
-        nodes = nodes // fan
-        depth -= 1
-    return depth, nodes
+def depth_settle(words, tree):
+    """Note down to which depth some table must know of replaced nodes."""
+    words[tree + TREE_SHORTCUT_DEPTH] = max(
+        words[table_opened(words, tree) + DEPTH], words[table_spare(words, tree) + DEPTH]
+    )
 
 
-@kernel
-def node_at(words, tree, depth, key):
-    """Return (reference, first and last key) of the node at `depth` that holds `key`."""
-    ref = load_relaxed(words, tree + TREE_ROOT)
-    low = U0
-    high = UMAX
-    for _ in range(depth):
-        node = np.int64(ref & NODE_MASK)
-        place = lanes_below(words, node, key)
-        low = slot_low(words, node, place, low)
-        high = slot_high(words, node, place, high)
-        ref = load_relaxed(words, node + SLOT_FIRST + place)
-    return ref, low, high
-
-
-@kernel
-def buckets_lay(words, tree, table, depth, nodes):
-    """Choose which keys the buckets cover: from the middle nodes, and one of them further out.
-
-    The first node begins at 0 and the last one ends at 2**64 - 1, wherever their entries are.
-    """
-    _, _, begin = node_at(words, tree, depth, U0)
-    _, end, _ = node_at(words, tree, depth, UMAX)
-    width = (end - begin) // max(nodes, U1)
-    base = begin - min(begin, width)
-    span = end - base + min(UMAX - end, width)
-    most = min(max(nodes * BUCKETS_A_NODE, np.uint64(BUCKETS_MIN)), np.uint64(BUCKETS_MAX))
-    shift = U0
-    while (span >> shift) > most:
-        shift += U1
-    words[table + BASE] = base
-    words[table + SHIFT] = shift
-    words[table + LIMIT] = span >> shift  # what is left over at the end begins at the root
-
-
-@kernel
-def buckets_fill(words, tree, table, depth):
-    """Name in each bucket what its keys belong to, and count the nodes.
-
-    Where that is more than two nodes it is the root, which is linked as long as the table is open.
-    """
-    root = load_relaxed(words, tree + TREE_ROOT)
-    size = (U1 << words[table + SHIFT]) - U1
-    first = words[table + BASE]
-    ref, _, high = node_at(words, tree, depth, first)
-    named = NO_REF
-    words[table + NAMED] = U0
-    for bucket in range(np.int64(words[table + LIMIT])):
-        last = first + size
-        if high < first:
-            ref, _, high = node_at(words, tree, depth, first)
-        following, end, pivot = ref, high, UMAX
-        if high < last:
-            pivot = high
-            following, _, end = node_at(words, tree, depth, high + U1)
-        if end < last:
-            bucket_name(words, table, bucket, UMAX, (root, root))
-        else:
-            bucket_name(words, table, bucket, pivot, (ref, following))
-            words[table + NAMED] += np.uint64(ref != named) + np.uint64(following != ref)
-            named = following
-        ref, high = following, end
-        first = last + U1
-
-
-@kernel_inline
-def bucket_name(words, table, bucket, pivot, refs):
-    """Write one bucket: the last key of its first node, and the references of both."""
-    at = table + BUCKETS + BUCKET_WORDS * bucket
-    words[at] = pivot
-    words[at + 1], words[at + 2] = refs
+# -- looking at one --------------------------------------------------------------------------
 
 
 @kernel
 def shortcut_holds(words, tree):
-    """Say whether each bucket of an open table leads where the tree does."""
-    depth = np.int64(words[tree + TREE_SHORTCUT_DEPTH])
-    if load_relaxed(words, tree + TREE_SHORTCUT) == NO_TABLE:
-        return depth == 0
-    table = table_of(words, tree)
-    size = (U1 << words[table + SHIFT]) - U1
-    first = words[table + BASE]
-    for bucket in range(np.int64(words[table + LIMIT])):
-        at = table + BUCKETS + BUCKET_WORDS * bucket
-        last = first + size
-        root = load_relaxed(words, tree + TREE_ROOT)
-        if words[at + 1] != root or words[at + 2] != root:
-            ref, _, high = node_at(words, tree, depth, first)
-            following, _, end = node_at(words, tree, depth, last)
-            if words[at] == UMAX:
-                following = ref if high >= last else NO_REF
-            elif words[at] != high or end < last:
-                return False
-            if words[at + 1] != ref or words[at + 2] != following:
-                return False
-        first = last + U1
-    return True
+    """Say whether both tables lead where the tree does, and the right one is open."""
+    opened, spare = table_opened(words, tree), table_spare(words, tree)
+    depths = words[opened + DEPTH], words[spare + DEPTH]
+    open_now = np.int64(load_relaxed(words, tree + TREE_SHORTCUT))
+    if open_now != (0 if depths[0] == U0 else opened):
+        return False
+    if words[tree + TREE_SHORTCUT_DEPTH] != max(depths[0], depths[1]):
+        return False
+    if depths[0] != U0 and words[opened + FILLED] != words[opened + LIMIT]:
+        return False
+    return buckets_hold(words, tree, opened) and buckets_hold(words, tree, spare)

@@ -16,7 +16,9 @@ from tests.model.mutants.reader_not_pinned import READER_NOT_PINNED
 from tests.model.mutants.reuse_at_once import REUSE_AT_ONCE
 from tests.model.mutants.shortcut_left_open import (
     SHORTCUT_LEFT_OPEN,
+    SHORTCUT_MADE_ASIDE,
     SHORTCUT_NOT_CORRECTED,
+    SHORTCUT_NOT_LED_UP,
     SHORTCUT_OPENED_TOO_SOON,
     SHORTCUT_REWRITTEN_AT_ONCE,
 )
@@ -49,6 +51,8 @@ MUTANTS: tuple[Mutant, ...] = (
     SHORTCUT_LEFT_OPEN,
     SHORTCUT_OPENED_TOO_SOON,
     SHORTCUT_NOT_CORRECTED,
+    SHORTCUT_NOT_LED_UP,
+    SHORTCUT_MADE_ASIDE,
     SHORTCUT_REWRITTEN_AT_ONCE,
     *WEAKENED,
 )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from stressd_kernels.layout import TREE_SHORTCUT, TREE_SHORTCUT_STAMPS
+from stressd_kernels.maple.buckets import DEPTH, FILLED, LIMIT
 from stressd_kernels.maple.shortcut import (
     shortcut_close,
-    shortcut_correct,
     shortcut_follow,
     shortcut_make,
-    table_of,
+    table_correct,
+    table_opened,
 )
 from tests.model.mutant import Mutant
-from tests.model.scenarios.shortcut import Reused, Shortcut
+from tests.model.scenarios.shortcut import Reused, Shortcut, Worn
 
 
 def close_never(words: Any, tree: int) -> None:
@@ -22,19 +23,31 @@ def close_never(words: Any, tree: int) -> None:
 
 def open_then_follow(words: Any, tree: int, slot: int, depth: int, ref: Any) -> None:
     """Open the table before it is corrected."""
-    words[tree + TREE_SHORTCUT] = table_of(words, tree)
+    words[tree + TREE_SHORTCUT] = table_opened(words, tree)
     shortcut_follow(words, tree, slot, depth, ref)
 
 
-def correct_never(words: Any, table: int, path: int, ref: Any) -> None:
+def correct_never(words: Any, table: int, path: int, depth: Any, ref: Any) -> None:
     """Leave the old node in the table."""
 
 
-def make_at_once(words: Any, tree: int) -> None:
+def correct_named_alone(words: Any, table: int, path: int, depth: Any, ref: Any) -> None:
+    """Follow what replaces a named node, and nothing further up."""
+    if depth == words[table + DEPTH]:
+        table_correct(words, table, path, depth, ref)
+
+
+def correct_opened_alone(words: Any, table: int, path: int, depth: Any, ref: Any) -> None:
+    """Leave the old node in a table that is being made."""
+    if words[table + FILLED] == words[table + LIMIT]:
+        table_correct(words, table, path, depth, ref)
+
+
+def make_at_once(words: Any, tree: int, most: Any) -> None:
     """Write a table whoever may still read it."""
     words[tree + TREE_SHORTCUT_STAMPS] = 0
     words[tree + TREE_SHORTCUT_STAMPS + 1] = 0
-    shortcut_make(words, tree)
+    shortcut_make(words, tree, most)
 
 
 SHORTCUT_LEFT_OPEN = Mutant(
@@ -59,7 +72,23 @@ SHORTCUT_NOT_CORRECTED = Mutant(
     "tso",
     "W>DONE A! W! B!",
     "no state|reserved",
-    replaces={shortcut_correct: correct_never},
+    replaces={table_correct: correct_never},
+)
+SHORTCUT_NOT_LED_UP = Mutant(
+    "shortcut not led up",
+    Worn,
+    "tso",
+    "W>DONE W>D1 W>DONE ~W A! W!",
+    "no state|reserved",
+    replaces={table_correct: correct_named_alone},
+)
+SHORTCUT_MADE_ASIDE = Mutant(
+    "shortcut made aside",
+    Worn,
+    "tso",
+    "W! A!",
+    "no state|reserved|invariant",
+    replaces={table_correct: correct_opened_alone},
 )
 SHORTCUT_REWRITTEN_AT_ONCE = Mutant(
     "shortcut rewritten at once",

@@ -11,6 +11,7 @@ from stressd_kernels.layout import (
     TREE_LOCK,
     TREE_SHORTCUT,
     TREE_SHORTCUT_BELOW,
+    TREE_SHORTCUT_MADE,
     TREE_SHORTCUT_WAIT,
 )
 from stressd_kernels.limbo import limbo_advance
@@ -18,6 +19,7 @@ from stressd_kernels.lock import lock_give, lock_take
 from stressd_kernels.verbs import Verb
 from tests.model.scenario import OK, OWN, RESERVED, Actors, Scenario, words_of
 
+ALL = 1000  # buckets: more than a table has
 SEEN = OWN + LINE_WORDS  # for each reader a line: the state of its last answer
 
 
@@ -41,10 +43,10 @@ class Shortcut(Scenario):
         self.make(self.slots[0])
         assert self.words[self.tree + TREE_SHORTCUT] != 0, "no table is open"
 
-    def make(self, slot: int) -> None:
-        """Make a table, if there is none and one may be written."""
+    def make(self, slot: int, most: int = ALL) -> None:
+        """Fill some buckets of a table, and open it when that is all of them."""
         assert lock_take(self.words, self.tree + TREE_LOCK) == OK
-        assert self.ask(slot, Verb.SHORTCUT) == OK
+        assert self.ask(slot, Verb.SHORTCUT, most) == OK
         lock_give(self.words, self.tree + TREE_LOCK)
 
     def actors(self) -> Actors:
@@ -57,7 +59,7 @@ class Shortcut(Scenario):
         }
 
     def change(self, slot: int) -> None:
-        """Make the writes, and a table after each that gave one up."""
+        """Make the writes, and a table after each."""
         for first, last, value in self.some(self.writes):
             self.write(slot, first, last, value)
             self.make(slot)
@@ -86,7 +88,7 @@ class Shortcut(Scenario):
 
 
 class Reused(Shortcut):
-    """Both of a tree's tables are given up, and the first is written again beside its reader."""
+    """Both of a tree's tables are retired, and the first is written again beside its reader."""
 
     name = "reused"
     seats = 2
@@ -112,3 +114,37 @@ class Reused(Shortcut):
         for first, last, value in self.writes:
             self.write(slot, first, last, value)
             self.make(slot)
+
+
+class Worn(Shortcut):
+    """A leaf is split: its table leads there from further up, until another is made beside it.
+
+    Three levels; the second write replaces a leaf that both tables name, the one that is open and
+    the one of which half is filled.
+    """
+
+    name = "worn"
+    seats = 2
+    entries = tuple((5 * n, 5 * n + 2, n + 1) for n in range(11))
+    writes = ((40, 41, 20), (3, 3, 21))
+    asked = (41, 3)
+
+    def actors(self) -> Actors:
+        """Return a writer, and a reader."""
+        writer, reader = self.slots
+        return {
+            "W": (lambda: self.change(writer), writer),
+            "A": (lambda: self.read(reader, 0), reader),
+        }
+
+    def change(self, slot: int) -> None:
+        """Write, make half of a table, write again, make the other half."""
+        for first, last, value in self.some(self.writes):
+            self.write(slot, first, last, value)
+            self.make(slot, 9 if value == 20 else ALL)
+
+    def finish(self) -> None:
+        """Look at everything, and at what was made."""
+        super().finish()
+        assert self.words[self.tree + TREE_SHORTCUT] != 0, "no table is open"
+        assert self.words[self.tree + TREE_SHORTCUT_MADE] == (1 if self.tiny else 2)
