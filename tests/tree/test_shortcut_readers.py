@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+
 from stressd_kernels import Arena, MapleTree
 from stressd_kernels.epoch import announce_of
 from stressd_kernels.layout import (
     EPOCH_GLOBAL,
     SHORTCUT_WAIT,
     SHORTCUT_WORDS,
+    SHORTCUTS,
     TREE_SHORTCUT_WAIT,
 )
 from stressd_kernels.maple.buckets import BUCKETS, LIMIT
@@ -15,6 +19,7 @@ from stressd_kernels.maple.shortcut import STEP
 from tests.tree.pair import adjacent, apart
 from tests.tree.shortcuts import (
     filled_buckets,
+    has_shortcut,
     is_making,
     let_make,
     readers_leave,
@@ -124,6 +129,31 @@ def test_a_reader_of_a_closed_tree_is_waited_for() -> None:
             assert content(following, table) == before
             following.clear()
         arena.words[announce_of(reader)] = 0
+
+
+def pages_there(arena: Arena, word: int, words: int) -> int:
+    """Return how many pages of the arena's memory from a word on exist."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    first = arena.words[word:].ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
+    found = (ctypes.c_ubyte * (words * 8 // mmap.PAGESIZE))()
+    assert libc.mincore(ctypes.c_void_p(first), ctypes.c_size_t(words * 8), found) == 0
+    return sum(page & 1 for page in found)
+
+
+def test_trees_that_are_not_tall_take_no_memory_for_tables() -> None:
+    """The pages are not there before a table is made."""
+    arena = Arena(32 << 20)
+    tables = SHORTCUTS, 2 * 20 * SHORTCUT_WORDS
+    for tree in [MapleTree(arena=arena) for _ in range(20)]:
+        tree.build(apart(100))
+        tree.clear()
+        tree.store(0, 9, 1)
+    assert pages_there(arena, *tables) == 0
+    tree.clear()
+    shorten(tree, below=1)
+    tree.build(WIDE)
+    assert has_shortcut(tree)
+    assert pages_there(arena, *tables) > 0
 
 
 def test_a_table_is_not_made_again_at_once() -> None:

@@ -151,13 +151,17 @@ def shortcut_follow(words, tree, slot, depth, ref):
 
 @kernel
 def shortcut_retire(words, tree):
-    """Do without: the root was replaced, and TREE_SHORTCUT is cleared."""
-    table = table_opened(words, tree)
-    if words[table + DEPTH] != U0:
-        stamp_now(words, tree)
-    words[table + DEPTH] = U0
-    words[table_spare(words, tree) + DEPTH] = U0  # nobody has seen it
-    words[tree + TREE_SHORTCUT_DEPTH] = U0
+    """Do without: the root was replaced, and TREE_SHORTCUT is cleared.
+
+    A tree that has no table touches none: their pages are not there before they are needed.
+    """
+    if words[tree + TREE_SHORTCUT_DEPTH] != U0:
+        table = table_opened(words, tree)
+        if words[table + DEPTH] != U0:
+            stamp_now(words, tree)
+        words[table + DEPTH] = U0
+        words[table_spare(words, tree) + DEPTH] = U0  # nobody has seen it
+        words[tree + TREE_SHORTCUT_DEPTH] = U0
     shortcut_postpone(words, tree)
 
 
