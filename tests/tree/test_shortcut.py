@@ -312,6 +312,26 @@ def test_a_random_life_with_a_table(
     assert seen.half > 100
 
 
+@pytest.mark.parametrize("first", [0, MAX - 59])
+def test_a_random_life_of_adjacent_keys(first: int) -> None:
+    """Buckets of one key each, from the first key on or to the last, in many tables."""
+    draw = random.Random(1)
+    tree, model = MapleTree(arena=Arena(32 << 20)), NaiveTree()
+    for step in range(20_000 if THOROUGH else 4_000):
+        if step % 10 == 0:
+            shorten(tree, below=1)
+        begin = draw.randrange(60)
+        end = min(begin + draw.choice((0, 0, 0, 1, 3)), 59)
+        value = draw.choice((None, step + 1, step + 1, step + 1))
+        tree.store(first + begin, first + end, value)
+        model.store(first + begin, first + end, value)
+        readers_leave(tree.arena)
+        assert tree.check() is None, step
+        if step % 25 == 0:
+            agree(tree, list(model.items()))
+    assert tables_made(tree) > 100
+
+
 def test_a_refused_write_leaves_the_table_as_it_was() -> None:
     """No node is to be had: the table stays open, its buckets the same, and so do the answers."""
     arena, draw = Arena(32 << 20), random.Random(6)

@@ -214,9 +214,9 @@ def table_correct(words, table, path, depth, ref):
     worn = U0
     if low < base or (high - base) >> shift >= words[table + LIMIT]:
         worn = OUTGROWN
-    end = U0
-    if high >= base:
-        end = min(((high - base) >> shift) + U1, words[table + FILLED])
+    end = words[table + FILLED] if high >= base else U0
+    if end > U0:  # the number of a bucket may be 2**64 - 1: add to the lesser
+        end = min((high - base) >> shift, end - U1) + U1
     bucket = (max(low, base) - base) >> shift
     while bucket < end:
         at = table + BUCKETS + BUCKET_WORDS * np.int64(bucket)
