@@ -14,7 +14,7 @@ from stressd_kernels.layout import (
     SHORTCUTS,
     TREE_SHORTCUT_WAIT,
 )
-from stressd_kernels.maple.buckets import BUCKETS, LIMIT
+from stressd_kernels.maple.buckets import BUCKETS, LIMIT, WORN
 from stressd_kernels.maple.shortcut import STEP
 from tests.tree.pair import adjacent, apart
 from tests.tree.shortcuts import (
@@ -177,3 +177,21 @@ def test_a_table_is_not_made_again_at_once() -> None:
     assert SHORTCUT_WAIT // 4 - 4 <= passed - filling <= SHORTCUT_WAIT
     assert filling > 1
     assert not is_making(tree)
+
+
+def test_a_table_that_was_worn_while_it_was_made_is_replaced_too() -> None:
+    """Also if from then on no write concerns it: entries leave their leaf, and come back."""
+    tree = MapleTree(arena=Arena(32 << 20))
+    shorten(tree, below=2)
+    tree.build(adjacent(20_000, 100_000))
+    made, gone = tables_made(tree), 0
+    while tables_made(tree) == made:
+        tree.store(gone + 50_000, gone + 2_950_000, None)
+        assert readers_leave(tree.arena)
+        gone += 3_000_000
+    words, table = tree.arena.words, table_of(tree)
+    assert words[table + WORN] > words[table + LIMIT] // 8
+    let_make(tree, gone + 600_000, gone + 699_999, 7)
+    assert tables_made(tree) == made + 2
+    assert words[table_of(tree) + WORN] == 0
+    assert tree.check() is None

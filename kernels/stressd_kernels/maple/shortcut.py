@@ -144,6 +144,13 @@ def shortcut_follow(words, tree, slot, depth, ref):
     if words[table + DEPTH] == U0:
         return
     store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
+    shortcut_renew(words, tree)
+
+
+@kernel
+def shortcut_renew(words, tree):
+    """Have another table made if the open one is worn, and none is yet."""
+    table = table_opened(words, tree)
     worn = words[table + WORN] > words[table + LIMIT] >> WORN_SHIFT
     if worn and words[tree + TREE_SHORTCUT_DUE] == UMAX:
         shortcut_postpone(words, tree)
@@ -293,6 +300,7 @@ def table_end(words, tree, table):
         words[before + DEPTH] = U0
         words[tree + TREE_SHORTCUT_LAST] = U1 - words[tree + TREE_SHORTCUT_LAST]
         words[tree + TREE_SHORTCUT_MADE] += U1
+        shortcut_renew(words, tree)  # it may have been worn while it was made
     else:  # so are its keys: it is asked again when half as many writes as leaves have passed
         words[table + DEPTH] = U0
         words[tree + TREE_SHORTCUT_DUE] = (
