@@ -37,9 +37,16 @@ class Job:
         run_tests(*files, **self.variables, **own)
 
 
+SHORTCUT = (
+    "test_shortcut.py::test_a_random_life_with_a_table",
+    "test_shortcut.py::test_a_tree_is_cleared_and_filled_again_and_again",
+    "test_shortcut_table.py",
+)
+
+
 def processor(name: str) -> Job:
     """Return the tests for code that is compiled for a processor of that name."""
-    tests = "test_shapes.py", "test_gaps.py", "test_scan.py"
+    tests = "test_shapes.py", "test_gaps.py", "test_scan.py", *SHORTCUT
     variables = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ""}
     return Job("other_processor.py", tests, variables)
 
@@ -47,7 +54,7 @@ def processor(name: str) -> Job:
 THREADS = "test_threads.py", "test_churn.py"
 JOBS = {
     "perturbed": Job("perturbed_build.py", THREADS[:1], {"STRESSD_BUILD": "perturbed"}),
-    "checking": Job("checking_build.py", THREADS, {"STRESSD_BUILD": "checking"}),
+    "checking": Job("checking_build.py", (*THREADS, *SHORTCUT), {"STRESSD_BUILD": "checking"}),
     "x86-64-v3": processor("haswell"),  # AVX2, but no AVX-512
     "x86-64-v2": processor("nehalem"),  # neither
 }
