@@ -97,12 +97,17 @@ def is_making(tree: MapleTree) -> bool:
     return int(tree.arena.words[tree._block + TREE_SHORTCUT_DUE]) != UMAX
 
 
-def filled_buckets(tree: MapleTree) -> int:
-    """Return how many buckets of a table that is not open yet are filled."""
+def spare_of(tree: MapleTree) -> int:
+    """Return the word index of the table that is not open, or was not last."""
     words = tree.arena.words
     last = int(words[tree._block + TREE_SHORTCUT_LAST])
     number = 2 * int(words[tree._block + TREE_ID]) + 1 - last
-    spare = SHORTCUTS + number * SHORTCUT_WORDS
+    return SHORTCUTS + number * SHORTCUT_WORDS
+
+
+def filled_buckets(tree: MapleTree) -> int:
+    """Return how many buckets of a table that is not open yet are filled."""
+    words, spare = tree.arena.words, spare_of(tree)
     return int(words[spare + FILLED]) if words[spare + DEPTH] else 0
 
 

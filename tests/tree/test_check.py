@@ -23,6 +23,7 @@ from stressd_kernels.layout import (
     TREE_SHORTCUT_DEPTH,
 )
 from stressd_kernels.lock import BROKEN
+from stressd_kernels.maple.buckets import BUCKETS, FILLED, LIMIT
 from stressd_kernels.maple.check import Invariant
 from stressd_kernels.maple.node import FILL_MIN, GAP_FIRST, PIVOT_FIRST, SLOT_FIRST, SLOTS
 from stressd_kernels.refs import LEAF_BIT
@@ -30,7 +31,15 @@ from stressd_kernels.status import POISON, RESERVED_BIT, ZERO
 from tests.tree.keys import MAX
 from tests.tree.nodes import Node, branches, leaves, preorder
 from tests.tree.pair import adjacent, apart
-from tests.tree.shortcuts import Bucket, buckets, has_shortcut, shorten
+from tests.tree.shortcuts import (
+    Bucket,
+    buckets,
+    filled_buckets,
+    has_shortcut,
+    shorten,
+    spare_of,
+    table_of,
+)
 
 Words = npt.NDArray  # of uint64
 Break = Callable[[Words, MapleTree], None]
@@ -199,12 +208,18 @@ def bucket_word(which: int, word: Callable[[Bucket], int]) -> Break:
     return broken
 
 
+def put_last(words: Words, bucket: Bucket) -> None:
+    """Have a bucket name what nothing is."""
+    words[bucket.at + 1] += 1
+
+
 MISLEADING: dict[str, Break] = {
     "the first node of a bucket": bucket_word(1, lambda bucket: bucket.refs[1]),
     "the second node of a bucket": bucket_word(2, lambda bucket: bucket.refs[0]),
     "a freed node": bucket_word(1, lambda bucket: bucket.refs[0] ^ 1 << 40),
     "a border too low": bucket_word(0, lambda bucket: bucket.pivot - 1),
     "a border too high": bucket_word(0, lambda bucket: bucket.pivot + 1),
+    "the last bucket": lambda words, tree: put_last(words, buckets(tree)[-1]),
     "no border": bucket_word(0, lambda _: MAX),
     "a table that nobody keeps": put(TREE_SHORTCUT_DEPTH, 0, "tree"),
     "another level": put(TREE_SHORTCUT_DEPTH, 1, "tree"),
@@ -221,6 +236,28 @@ def test_a_shortcut_that_leads_elsewhere_is_found(name: str) -> None:
     assert has_shortcut(tree)
     assert tree.check() is None
     MISLEADING[name](tree.arena.words, tree)
+    assert verdict(tree) == "SHORTCUT"
+
+
+def test_a_table_that_is_open_is_full() -> None:
+    """One bucket that is not filled yet is missed."""
+    tree = MapleTree(arena=Arena(16 << 20))
+    shorten(tree, below=1)
+    tree.build(apart(1000))
+    tree.arena.words[table_of(tree) + FILLED] -= 1
+    assert verdict(tree) == "SHORTCUT"
+
+
+def test_a_table_that_is_being_made_is_right_as_far_as_it_goes() -> None:
+    """What it names already is compared with the tree, as in the open one."""
+    tree = MapleTree(arena=Arena(16 << 20))
+    tree.build(apart(1000))
+    shorten(tree, below=1)
+    tree.erase(0)
+    words, spare = tree.arena.words, spare_of(tree)
+    assert 0 < filled_buckets(tree) < words[spare + LIMIT]
+    assert tree.check() is None
+    words[spare + BUCKETS + 1] += 1
     assert verdict(tree) == "SHORTCUT"
 
 

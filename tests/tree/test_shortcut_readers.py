@@ -113,6 +113,8 @@ def test_a_reader_of_a_closed_tree_is_waited_for() -> None:
     tree = MapleTree(arena=arena)
     shorten(tree, below=1)
     tree.build(adjacent(1000))
+    tree.erase(5000)  # from now on there is the path of a writer
+    assert has_shortcut(tree)
     table, block = table_of(tree), tree._block
     before = content(tree, table)
     with arena.seated() as reader:
