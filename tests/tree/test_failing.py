@@ -182,6 +182,7 @@ def test_a_copy_is_refused_at_each_of_its_nodes() -> None:
             assert (twin.nodes, len(twin), twin.stats()["version"]) == (0, 0, 0)
             assert tree.dump() == before
             assert balanced(arena)
+            assert arena.accounting().limbo == 0  # nobody has seen them: they are free again
             places += 1
     assert places == 1 + tree.nodes
     assert twin.check() is None
