@@ -124,7 +124,7 @@ def leaf_below(words, tree, key):
             if CHECKING and is_freed(words, ref):
                 return ASTRAY, parent, slot
             ref = found
-    for _ in range(HEIGHT_MAX - QUICK_LEVELS):
+    for _ in range(HEIGHT_MAX):
         if ref & LEAF_BIT != U0:
             return ref, parent, slot
         parent = inner_at(ref)

@@ -10,8 +10,10 @@ opened (table_end). Its words are told in buckets.py.
 Why a look-up that begins here is as strict as one that begins at the root. While TREE_SHORTCUT
 names a table, every node in it is linked: that word is cleared *before* a node at the depth it
 names or above is replaced (P1), and set again only after the table follows. So a reader that
-reads it finds in a bucket a node that was linked at that moment, or, if the table was corrected
-meanwhile, one that was linked later: each lies inside its operation.
+reads it finds in a bucket a node that was linked at that moment or, if the table was corrected
+meanwhile, at the moment of that correction. A table that was replaced or retired meanwhile is
+corrected no more, and names what it named then. Each of these moments lies inside the reader's
+operation.
 
 What replaces a node has the span of that node, whatever changed below it. So to follow is to name
 the new node on each side that lies in its span: one at the named depth is named instead of the old
@@ -94,7 +96,7 @@ from stressd_kernels.refs import NO_REF, NODE_MASK
 STEP = U1 if MODEL else np.uint64(32)  # buckets that are filled after one write
 DEPTH_MIN = U2  # of the nodes: one level less is not worth the table's own two reads
 OUTGROWN = np.uint64(8)  # what a change beyond the buckets wears, in sides: those of a node
-WORN_SHIFT = np.uint64(3)  # a table is replaced when one side in sixteen is worn
+WORN_SHIFT = np.uint64(3)  # replaced when as many sides were led up as a sixteenth of all
 NO_TABLE = np.uint64(0)
 
 
@@ -181,7 +183,7 @@ def stamp_now(words, tree):
 
 @kernel
 def shortcut_postpone(words, tree):
-    """Let some writes pass before the next table is made: as many as it costs to make one."""
+    """Let some writes pass before the next table is made: the more, the more leaves there are."""
     wait = words[tree + TREE_SHORTCUT_WAIT] + (words[tree + TREE_LEAVES] >> np.uint64(8))
     version = load_relaxed(words, tree + TREE_VERSION)
     tall = words[tree + TREE_HEIGHT] >= words[tree + TREE_SHORTCUT_BELOW] + DEPTH_MIN
