@@ -125,6 +125,7 @@ def let_make(tree: MapleTree, first: int, last: int, value: int) -> None:
 def buckets(tree: MapleTree) -> list[Bucket]:
     """Return the buckets of the open table, from left to right."""
     words, table = tree.arena.words, table_of(tree)
+    assert table, "there is no table"
     base, shift, limit = (int(words[table + word]) for word in (BASE, SHIFT, LIMIT))
     found = []
     for number in range(limit):

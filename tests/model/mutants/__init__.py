@@ -21,6 +21,7 @@ from tests.model.mutants.shortcut_left_open import (
     SHORTCUT_NOT_LED_UP,
     SHORTCUT_OPENED_TOO_SOON,
     SHORTCUT_REWRITTEN_AT_ONCE,
+    SHORTCUT_STAMPED_TOO_SOON,
 )
 from tests.model.mutants.stamp_before_fence import STAMP_BEFORE_FENCE
 from tests.model.mutants.stamp_of_the_pin import STAMP_OF_THE_PIN
@@ -54,5 +55,6 @@ MUTANTS: tuple[Mutant, ...] = (
     SHORTCUT_NOT_LED_UP,
     SHORTCUT_MADE_ASIDE,
     SHORTCUT_REWRITTEN_AT_ONCE,
+    SHORTCUT_STAMPED_TOO_SOON,
     *WEAKENED,
 )

@@ -10,11 +10,13 @@ from stressd_kernels.maple.shortcut import (
     shortcut_close,
     shortcut_follow,
     shortcut_make,
+    stamp_now,
     table_correct,
+    table_end,
     table_opened,
 )
 from tests.model.mutant import Mutant
-from tests.model.scenarios.shortcut import Reused, Shortcut, Worn
+from tests.model.scenarios.shortcut import Renewed, Reused, Shortcut, Worn
 
 
 def close_never(words: Any, tree: int) -> None:
@@ -48,6 +50,16 @@ def make_at_once(words: Any, tree: int, most: Any) -> None:
     words[tree + TREE_SHORTCUT_STAMPS] = 0
     words[tree + TREE_SHORTCUT_STAMPS + 1] = 0
     shortcut_make(words, tree, most)
+
+
+def stamp_then_open(words: Any, tree: int, table: int) -> None:
+    """Stamp the table that is open, and only then open the other."""
+    stamp_now(words, tree)
+    table_end(words, tree, table)
+
+
+def stamp_no_more(words: Any, tree: int) -> None:
+    """It has been done."""
 
 
 SHORTCUT_LEFT_OPEN = Mutant(
@@ -97,4 +109,12 @@ SHORTCUT_REWRITTEN_AT_ONCE = Mutant(
     "R>D4 W! R!",
     "Race|no state",
     replaces={shortcut_make: make_at_once},
+)
+SHORTCUT_STAMPED_TOO_SOON = Mutant(
+    "shortcut stamped too soon",
+    Renewed,
+    "c11",
+    "W>DONE W>D1 R>D4 W! R!",
+    "Race|no state",
+    replaces={table_end: stamp_then_open, stamp_now: stamp_no_more},
 )

@@ -18,7 +18,7 @@ from tests.model.scenarios.overrun import Overrun, OverrunBelow
 from tests.model.scenarios.raised import Raised
 from tests.model.scenarios.ring import Ring
 from tests.model.scenarios.scan import Scan
-from tests.model.scenarios.shortcut import Reused, Shortcut, Worn
+from tests.model.scenarios.shortcut import Renewed, Reused, Shortcut, Worn
 from tests.model.scenarios.spaces import Spaces
 from tests.model.scenarios.walled import Walled, WalledBelow
 from tests.model.scenarios.writers import Writers
@@ -38,6 +38,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     Shortcut,
     Reused,
     Worn,
+    Renewed,
     Batch,
     Scan,
     Gaps,

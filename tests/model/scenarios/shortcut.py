@@ -148,3 +148,19 @@ class Worn(Shortcut):
         super().finish()
         assert self.words[self.tree + TREE_SHORTCUT] != 0, "no table is open"
         assert self.words[self.tree + TREE_SHORTCUT_MADE] == (1 if self.tiny else 2)
+
+
+class Renewed(Reused):
+    """A table that was open is written again, after another took its place, beside its reader."""
+
+    name = "renewed"
+    entries = Worn.entries
+    writes = Worn.writes
+    asked = (41, 3)
+
+    def change(self, slot: int) -> None:
+        """Write, make a table, and move the epoch, in turns."""
+        for first, last, value in self.writes:
+            self.write(slot, first, last, value)
+            self.make(slot)
+            limbo_advance(self.words, slot)
