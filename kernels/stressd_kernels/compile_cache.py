@@ -9,13 +9,18 @@ folder is what will be found.)
 
     <base>/<16 hex digits>/     base: $STRESSD_CACHE_DIR, else $XDG_CACHE_HOME/stressd,
                                 else ~/.cache/stressd, else a folder under /tmp
+
+A folder is marked as used by each process that takes it. The first process of other sources
+removes those that were not used for KEEP_DAYS.
 """
 
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +29,7 @@ import numba
 from numba.core import config
 
 PACKAGE = Path(__file__).resolve().parent
+KEEP_DAYS = 30  # what was used in that time is kept: a version takes some 50 MB
 
 
 def candidates() -> Iterator[Path]:
@@ -67,8 +73,29 @@ def fingerprint(build: str) -> str:
 
 
 def folder(build: str) -> Path:
-    """Return the cache folder of this build of these sources (created when first written)."""
-    return base_folder() / fingerprint(build)
+    """Return the cache folder of this build of these sources (created when first written).
+
+    It is marked as used; where it is a new one, those that nobody used for long are removed.
+    """
+    base = base_folder()
+    chosen = base / fingerprint(build)
+    try:
+        os.utime(chosen)
+    except OSError:
+        forget_unused(base)
+    return chosen
+
+
+def forget_unused(base: Path) -> None:
+    """Remove the folders of other sources that were not used for KEEP_DAYS.
+
+    Only what bears such a name and holds compiled kernels: nothing else that may stand there.
+    """
+    oldest = time.time() - KEEP_DAYS * 86_400
+    for other in base.glob("[0-9a-f]" * 16):
+        with contextlib.suppress(OSError):
+            if other.stat().st_mtime < oldest and next(other.rglob("*.nbi"), None):
+                shutil.rmtree(other)
 
 
 @contextlib.contextmanager

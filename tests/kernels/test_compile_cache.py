@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,3 +75,24 @@ def test_another_build_or_another_place_is_another_folder(
     monkeypatch.setattr(compile_cache, "PACKAGE", tmp_path)
     seen.add(compile_cache.fingerprint("fast"))
     assert len(seen) == 3
+
+
+def test_what_was_not_used_for_long_is_removed_when_another_comes(
+    begin: Begin, tmp_path: Path
+) -> None:
+    """Folders of compiled kernels alone, and only those that no process took meanwhile."""
+    begin(STRESSD_CACHE_DIR=str(tmp_path))
+    long_ago = time.time() - (compile_cache.KEEP_DAYS + 1) * 86_400
+    names = "0123456789abcdef", "0" * 16, "f" * 16, "somebody's", "no-hex-but-16-ch"
+    for name in names:
+        (tmp_path / name / "of").mkdir(parents=True)
+        if name != "f" * 16:
+            (tmp_path / name / "of" / "kernel.nbi").touch()
+        if name != "0" * 16:
+            os.utime(tmp_path / name, (long_ago, long_ago))
+    chosen = compile_cache.folder("fast")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+    chosen.mkdir()
+    os.utime(chosen, (long_ago, long_ago))
+    assert compile_cache.folder("fast") == chosen
+    assert chosen.stat().st_mtime > long_ago + 86_400
