@@ -326,6 +326,13 @@ def check(base, tree, slot, a, b, c, d, e):
     return broken
 
 
+@kernel_inline
+def shortcut_whole(words, tree, slot):
+    """Make all buckets of a table at once, if there is to be one: the tree was just filled."""
+    if words[tree + TREE_SHORTCUT_DUE] != UMAX:
+        structure_call(words, SHORTCUT, tree, slot, UMAX, U0, U0, U0, U0)
+
+
 @entry
 def build(base, tree, slot, a, b, c, d, e):
     """BUILD: make the tree of b sorted entries at word index a; the tree must be empty."""
@@ -336,8 +343,7 @@ def build(base, tree, slot, a, b, c, d, e):
     words[slot + RESULT_VERSION] = load_relaxed(words, tree + TREE_VERSION)
     status = build_locked(words, tree, slot, a, np.int64(b))
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    if words[tree + TREE_SHORTCUT_DUE] != UMAX:
-        structure_call(words, SHORTCUT, tree, slot, UMAX, U0, U0, U0, U0)
+    shortcut_whole(words, tree, slot)
     return write_end(words, tree, slot, status, max(nodes, U1))  # it takes any number
 
 
@@ -359,8 +365,7 @@ def copy(base, tree, slot, a, b, c, d, e):
         return status
     status = copy_locked(words, source, tree, slot)
     nodes = words[tree + TREE_LEAVES] + words[tree + TREE_INNERS]
-    if words[tree + TREE_SHORTCUT_DUE] != UMAX:
-        structure_call(words, SHORTCUT, tree, slot, UMAX, U0, U0, U0, U0)
+    shortcut_whole(words, tree, slot)
     locks_give(words, source, tree)
     structure_call(words, COLLECT, tree, slot, nodes, U0, U0, U0, U0)
     return status

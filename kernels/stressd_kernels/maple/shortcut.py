@@ -165,20 +165,20 @@ def shortcut_retire(words, tree):
     A tree that has no table touches none: their pages are not there before they are needed.
     """
     if words[tree + TREE_SHORTCUT_DEPTH] != U0:
-        table = table_opened(words, tree)
-        if words[table + DEPTH] != U0:
-            stamp_now(words, tree)
-        words[table + DEPTH] = U0
+        opened_retire(words, tree)
         words[table_spare(words, tree) + DEPTH] = U0  # nobody has seen it
         words[tree + TREE_SHORTCUT_DEPTH] = U0
     shortcut_postpone(words, tree)
 
 
 @kernel
-def stamp_now(words, tree):
-    """Note that from now on no reader finds the table that was opened last."""
-    last = np.int64(words[tree + TREE_SHORTCUT_LAST])
-    words[tree + TREE_SHORTCUT_STAMPS + last] = epoch_stamp(words)
+def opened_retire(words, tree):
+    """Retire the table that was opened last, if it is in use: no reader finds it from now on."""
+    table = table_opened(words, tree)
+    if words[table + DEPTH] != U0:
+        last = np.int64(words[tree + TREE_SHORTCUT_LAST])
+        words[tree + TREE_SHORTCUT_STAMPS + last] = epoch_stamp(words)
+        words[table + DEPTH] = U0
 
 
 @kernel
@@ -263,9 +263,9 @@ def shortcut_make(words, tree, most):
     if words[table + DEPTH] == U0 and not table_begin(words, tree, table):
         return
     buckets_fill(words, tree, table, most)
-    words[tree + TREE_SHORTCUT_DUE] = U0
-    if words[table + FILLED] == words[table + LIMIT]:
-        words[tree + TREE_SHORTCUT_DUE] = UMAX
+    filled = words[table + FILLED] == words[table + LIMIT]
+    words[tree + TREE_SHORTCUT_DUE] = UMAX if filled else U0
+    if filled:
         table_end(words, tree, table)
 
 
@@ -293,13 +293,10 @@ def table_begin(words, tree, table):
 @kernel
 def table_end(words, tree, table):
     """Open a table that is filled, instead of the one before, if it names half of the nodes."""
-    before = table_opened(words, tree)
     useful = words[table + NAMED] << U1 >= words[table + NODES] and words[table + LIMIT] > U0
     if useful:
         store_release(words, tree + TREE_SHORTCUT, np.uint64(table), "D1")  # pairs with D3
-        if words[before + DEPTH] != U0:
-            stamp_now(words, tree)
-        words[before + DEPTH] = U0
+        opened_retire(words, tree)
         words[tree + TREE_SHORTCUT_LAST] = U1 - words[tree + TREE_SHORTCUT_LAST]
         words[tree + TREE_SHORTCUT_MADE] += U1
         shortcut_renew(words, tree)  # it may have been worn while it was made

@@ -7,10 +7,10 @@ from typing import Any
 from stressd_kernels.layout import TREE_SHORTCUT, TREE_SHORTCUT_STAMPS
 from stressd_kernels.maple.buckets import DEPTH, FILLED, LIMIT
 from stressd_kernels.maple.shortcut import (
+    opened_retire,
     shortcut_close,
     shortcut_follow,
     shortcut_make,
-    stamp_now,
     table_correct,
     table_end,
     table_opened,
@@ -53,13 +53,9 @@ def make_at_once(words: Any, tree: int, most: Any) -> None:
 
 
 def stamp_then_open(words: Any, tree: int, table: int) -> None:
-    """Stamp the table that is open, and only then open the other."""
-    stamp_now(words, tree)
+    """Retire the table that is open, and only then open the other."""
+    opened_retire(words, tree)
     table_end(words, tree, table)
-
-
-def stamp_no_more(words: Any, tree: int) -> None:
-    """It has been done."""
 
 
 SHORTCUT_LEFT_OPEN = Mutant(
@@ -116,5 +112,5 @@ SHORTCUT_STAMPED_TOO_SOON = Mutant(
     "c11",
     "W>DONE W>D1 R>D4 W! R!",
     "Race|no state",
-    replaces={table_end: stamp_then_open, stamp_now: stamp_no_more},
+    replaces={table_end: stamp_then_open},
 )
